@@ -1,0 +1,6 @@
+"""The benchmark: plan, run, store, aggregate, report."""
+
+from da_zoo.bench.plan import BUDGETS, Budget
+from da_zoo.bench.run import BenchResult, render, run
+
+__all__ = ["BUDGETS", "BenchResult", "Budget", "render", "run"]

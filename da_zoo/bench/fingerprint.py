@@ -1,0 +1,86 @@
+"""Keys of rows: hashes of content and code, never of paths or devices."""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["digest", "source_hash"]
+
+PACKAGE = "da_zoo"
+ALWAYS = ("da_zoo.step", "da_zoo.loop", "da_zoo.programs", "da_zoo.data.arrays")
+"""What every run goes through, whatever the method imports."""
+
+
+def digest(value: Any) -> str:
+    """Returns the sha256 of a JSON-like value, independent of key order.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
+    text = json.dumps(value, sort_keys=True, default=str, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_of(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin)
+
+
+@functools.lru_cache(maxsize=1024)
+def _imports(module: str) -> tuple[str, ...]:
+    """Modules of this package that a module imports, read from its source."""
+    file = _file_of(module)
+    if file is None:
+        return ()
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # "from da_zoo.losses import mmd" names a module in the second half.
+            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    own = {name for name in found if name == PACKAGE or name.startswith(f"{PACKAGE}.")}
+    # A package's __init__ collects its members; following it would tie every row to
+    # every method. What a module really uses it imports from the member's own file.
+    return tuple(sorted(n for n in own if _is_plain_module(n)))
+
+
+def _is_plain_module(module: str) -> bool:
+    file = _file_of(module)
+    return file is not None and file.name != "__init__.py"
+
+
+@functools.lru_cache(maxsize=256)
+def source_hash(module: str) -> str:
+    """Hashes a module, all of the package it imports (transitively), and the step.
+
+    Args:
+        module: dotted name, of a method's own file.
+
+    Example:
+        >>> source_hash("da_zoo.methods.dann") == source_hash("da_zoo.methods.ddc")
+        False
+    """
+    queue, seen = [module, *ALWAYS], set()
+    while queue:
+        name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        queue += _imports(name)
+    hasher = hashlib.sha256()
+    for name in sorted(seen):
+        file = _file_of(name)
+        if file is not None:
+            hasher.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return hasher.hexdigest()

@@ -1,0 +1,321 @@
+"""Runs one row group: all seeds of a method in a cell, trained together."""
+
+import dataclasses
+import importlib.metadata
+import threading
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.monitoring
+import jax.numpy as jnp
+import numpy as np
+
+from da_zoo.bench.fingerprint import digest, source_hash
+from da_zoo.bench.plan import NOT_SETTINGS, Cell
+from da_zoo.data.arrays import ArrayData, Stream
+from da_zoo.data.splits import Split
+from da_zoo.loop import FitResult, fit
+from da_zoo.metrics import collapsed, evaluate
+from da_zoo.models import network_by_name
+from da_zoo.network import Network
+from da_zoo.registry import build_recipe
+from da_zoo.scenarios import ScenarioData, Suite, labelled_rows
+
+__all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_group"]
+
+SCHEMA_VERSION = 1
+EVALUATION_BATCH = 512
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
+MEASURED = (
+    *METRICS,
+    "accuracy_oracle",
+    "source_accuracy",
+    "collapsed",
+    "fit_seconds",
+    "compile_seconds",
+    "evaluation_seconds",
+    "parameters",
+)
+
+_compiling = threading.local()
+
+
+def _count_compilation(event: str, seconds: float, **_: Any) -> None:
+    if event.startswith("/jax/core/compile/"):
+        _compiling.seconds = getattr(_compiling, "seconds", 0.0) + seconds
+
+
+jax.monitoring.register_event_duration_secs_listener(_count_compilation)
+
+
+class _Clock:
+    """Wall seconds of a block in this thread, compilation apart."""
+
+    def __enter__(self) -> "_Clock":
+        self._began = time.perf_counter()
+        self._compiled = getattr(_compiling, "seconds", 0.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.compiling = getattr(_compiling, "seconds", 0.0) - self._compiled
+        wall = time.perf_counter() - self._began
+        self.running = max(0.0, wall - self.compiling)
+
+
+class GroupKeys(NamedTuple):
+    """The hash of a row group and those of its rows, by seed."""
+
+    group: str
+    rows: dict[int, str]
+
+
+def _network(suite: Suite) -> tuple[str, dict[str, Any]]:
+    options = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in suite.defaults.get("network_options", {}).items()
+    }
+    return suite.defaults["network"], options
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions that a row was made with."""
+    names = ("da-zoo", "jax", "jaxlib", "flax", "optax", "numpy")
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def group_keys(
+    cell: Cell, suite: Suite, data: dict[int, ScenarioData], steps: int
+) -> GroupKeys:
+    """Hashes what a group's rows are a function of: data, code and settings.
+
+    Args:
+        cell: the group.
+        suite: for network and batch size.
+        data: by seed.
+        steps: of training.
+    """
+    spec = {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": dataclasses.asdict(cell.scenario),
+        "data": {seed: data[seed].fingerprint for seed in cell.seeds},
+        "method": cell.method.name,
+        "source": source_hash(cell.method.factory.__module__),
+        "track": cell.track,
+        "label_fraction": cell.label_fraction,
+        "values": cell.values,
+        "width": len(cell.seeds),
+        "steps": steps,
+        "batch_size": suite.defaults["batch_size"],
+        "network": _network(suite),
+        "padded_to": suite.width,
+        "precision": "float32",
+        "jax": jax.__version__,
+    }
+    group = digest(spec)
+    return GroupKeys(
+        group, {seed: digest({"group": group, "seed": seed}) for seed in cell.seeds}
+    )
+
+
+def _stream(splits: list[Split], positions: list[Any], labelled: bool) -> Stream:
+    """Joins the seeds' rows; a pool that they share is stored once."""
+    shared = all(split.pool is splits[0].pool for split in splits)
+    pools = [split.pool for split in splits]
+    offsets = np.cumsum([0, *(len(pool) for pool in pools)])
+    count = np.array([len(p) for p in positions])
+    rows = np.zeros((len(splits), count.max()), np.int32)
+    labels = np.zeros_like(rows)
+    for i, (split, chosen) in enumerate(zip(splits, positions, strict=True)):
+        rows[i, : count[i]] = split.rows[chosen] + (0 if shared else offsets[i])
+        labels[i, : count[i]] = split.labels[chosen]
+    pool = pools[0] if shared else np.concatenate(pools)
+    return Stream(pool, rows, labels if labelled else None, count)
+
+
+def _training_data(
+    cell: Cell, data: list[ScenarioData]
+) -> tuple[ArrayData, list[int] | None]:
+    """Hands a method its information set and nothing else."""
+    source = [d.source_train for d in data]
+    target = [d.target_train for d in data]
+    everything = [np.arange(len(split.rows)) for split in target]
+    few, counts = None, None
+    if cell.label_fraction is not None:
+        chosen = [
+            labelled_rows(split.labels, cell.label_fraction, seed=seed)
+            for split, seed in zip(target, cell.seeds, strict=True)
+        ]
+        few = _stream(target, chosen, labelled=True)
+        counts = [len(rows) for rows in chosen]
+    whole = [np.arange(len(split.rows)) for split in source]
+    streams = ArrayData(
+        _stream(source, whole, labelled=True),
+        _stream(target, everything, labelled=False),
+        few,
+    )
+    return streams, counts
+
+
+def _logits(
+    result: FitResult, position: int, split: Split, domain: str, space: str
+) -> np.ndarray | None:
+    """Predicts a split with one seed's state, in batches of one padded shape."""
+    state = jax.tree.map(lambda leaf: leaf[position], result.state)
+    x = split.x
+    parts = []
+    for start in range(0, len(x), EVALUATION_BATCH):
+        block = x[start : start + EVALUATION_BATCH]
+        room = EVALUATION_BATCH - len(block)
+        padded = np.concatenate([block, np.zeros((room, *x.shape[1:]), x.dtype)])
+        array = jnp.asarray(padded)
+        array = array / 255.0 if padded.dtype == np.uint8 else array
+        predicted = result.adapter.predict(state, array, domain=domain)
+        if space not in predicted.logits:
+            return None
+        parts.append(np.asarray(predicted.logits[space])[: len(block)])
+    return np.concatenate(parts)
+
+
+def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str, Any]:
+    name, options = _network(suite)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "key": keys.rows[seed],
+        "group": keys.group,
+        "suite": suite.name,
+        "scenario": cell.scenario.name,
+        "case": cell.scenario.case,
+        "role": cell.scenario.role,
+        "track": cell.track,
+        "label_fraction": cell.label_fraction,
+        "labelled_count": None,
+        "method": cell.method.name,
+        "configuration": cell.configuration,
+        "seed": seed,
+        "status": "ok",
+        "reason": "",
+        **dict.fromkeys(MEASURED),
+        "majority_accuracy": None,
+        "hyperparameters": dict(cell.values),
+        "network": {"name": name, **options},
+        "group_width": len(cell.seeds),
+        "loop": None,
+        "device": jax.devices()[0].device_kind,
+        "versions": versions(),
+    }
+
+
+def na_rows(
+    cell: Cell, suite: Suite, keys: GroupKeys, status: str, reason: str
+) -> list[dict[str, Any]]:
+    """Rows without metrics: undefined cells, and groups that failed as a whole."""
+    return [
+        _base_row(cell, suite, keys, seed) | {"status": status, "reason": reason}
+        for seed in cell.seeds
+    ]
+
+
+def _settings(cell: Cell) -> dict[str, Any]:
+    return {k: v for k, v in cell.values.items() if k not in NOT_SETTINGS}
+
+
+def run_group(
+    cell: Cell,
+    suite: Suite,
+    data: dict[int, ScenarioData],
+    keys: GroupKeys,
+    *,
+    steps: int,
+    on_metrics: Any = None,
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Trains and scores a group.
+
+    Args:
+        cell: the group.
+        suite: for network, batch size and head width.
+        data: by seed.
+        keys: from :func:`group_keys`.
+        steps: of training.
+        on_metrics: passed on to ``fit``.
+
+    Returns:
+        One row per seed, and float16 target-test logits by ``seed_<n>``.
+    """
+    name, options = _network(suite)
+    network: Network = network_by_name(name, **options)
+    ordered = [data[seed] for seed in cell.seeds]
+    first = ordered[0]
+    same_task = cell.scenario.source.task == cell.scenario.target.task
+    counts = {"source": first.source_classes, "target": first.target_classes}
+    recipe = build_recipe(
+        cell.method,
+        network,
+        classes=first.target_classes if same_task else counts,
+        labelled_target=cell.track == "F",
+        width=suite.width,
+        **_settings(cell),
+    )
+    streams, labelled = _training_data(cell, ordered)
+    with _Clock() as training:
+        result = fit(
+            recipe,
+            streams,
+            jax.vmap(jax.random.key)(jnp.asarray(cell.seeds)),
+            steps=steps,
+            batch_size=suite.defaults["batch_size"],
+            on_nonfinite="mark",
+            on_metrics=on_metrics,
+            name=cell.method.name,
+        )
+    rows, logits = [], {}
+    parameters = sum(
+        leaf[0].size for leaf in jax.tree.leaves(result.state.params["encoder"])
+    )
+    for i, (seed, own) in enumerate(zip(cell.seeds, ordered, strict=True)):
+        row = _base_row(cell, suite, keys, seed)
+        row |= {
+            "labelled_count": None if labelled is None else labelled[i],
+            "loop": "+".join(result.plan),
+            "steps": steps,
+            "parameters": int(parameters),
+            "data_fingerprint": own.fingerprint,
+            "fit_seconds": training.running / len(cell.seeds),
+            "compile_seconds": training.compiling / len(cell.seeds),
+        }
+        if not result.finite[i]:
+            reason = "; ".join(result.failures) or "training became non-finite"
+            rows.append(row | {"status": "failed", "reason": reason})
+            continue
+        with _Clock() as scoring:
+            predicted = _logits(result, i, own.target_test, "target", "target")
+            back = _logits(result, i, own.source_test, "source", "source")
+        rows.append(row | _scores(own, predicted, back, same_task, scoring))
+        logits[f"seed_{seed}"] = np.asarray(predicted, np.float16)
+    return rows, logits
+
+
+def _scores(
+    data: ScenarioData,
+    predicted: np.ndarray | None,
+    back: np.ndarray | None,
+    same_task: bool,
+    scoring: _Clock,
+) -> dict[str, Any]:
+    """The scorer: the only place that reads target-test labels."""
+    if predicted is None:
+        raise RuntimeError("the method has no head for the target's label space")
+    labels = data.target_test.labels
+    predicted = predicted[:, : data.target_classes]
+    scores = evaluate(predicted, labels, classes=data.target_classes)
+    result = {name: scores[name] for name in METRICS}
+    result["majority_accuracy"] = float(np.bincount(labels).max() / len(labels))
+    result["evaluation_seconds"] = scoring.running
+    if back is not None:
+        hits = back[:, : data.source_classes].argmax(1) == data.source_test.labels
+        result["source_accuracy"] = float(hits.mean())
+    if same_task:
+        result["collapsed"] = collapsed(
+            predicted.argmax(1), data.source_train.labels, data.target_classes
+        )
+    return result

@@ -1,0 +1,189 @@
+"""What a benchmark will run: row groups, each a method in one cell, all its seeds."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from da_zoo.methods import METHODS
+from da_zoo.naming import check_names, choose
+from da_zoo.registry import Hyperparameter, MethodSpec, hyperparameter_names
+from da_zoo.scenarios import Scenario, Suite
+
+__all__ = ["BUDGETS", "Budget", "Cell", "configurations", "make_plan", "method_values"]
+
+NOT_SETTINGS = ("network", "network_options", "steps", "batch_size", "methods")
+"""Keys of a suite's [defaults] that are no keyword arguments of a method."""
+
+
+class Budget(NamedTuple):
+    """How much every method gets: the same for all."""
+
+    configurations: int
+    seeds: int
+    steps: int | None
+    """None: what the suite says."""
+
+
+BUDGETS: dict[str, Budget] = {
+    "smoke": Budget(1, 1, 100),
+    "quick": Budget(1, 5, None),
+    "standard": Budget(8, 5, None),
+    "full": Budget(20, 10, None),
+}
+
+
+class Cell(NamedTuple):
+    """A row group: one method, scenario, track, label fraction and configuration."""
+
+    scenario: Scenario
+    track: str
+    label_fraction: float | None
+    method: MethodSpec
+    configuration: int
+    values: dict[str, Any]
+    seeds: tuple[int, ...]
+    undefined: str
+    """Why the cell is n/a; "" where it runs."""
+
+
+def _draw(hyperparameter: Hyperparameter, generator: np.random.Generator) -> Any:
+    low, high = hyperparameter.low, hyperparameter.high
+    if hyperparameter.scale == "choice":
+        index = generator.integers(len(hyperparameter.choices))
+        return hyperparameter.choices[index]
+    if low is None or high is None:
+        return hyperparameter.default
+    if hyperparameter.scale == "log":
+        return float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    return float(generator.uniform(low, high))
+
+
+LEARNING_RATE = Hyperparameter("learning_rate", None, 1e-4, 1e-2)
+"""Every method's search space has it; the others are the registry entry's."""
+
+
+def configurations(
+    spec: MethodSpec, defaults: Mapping[str, Any], count: int
+) -> list[dict[str, Any]]:
+    """Returns ``count`` configurations of a method; number 0 is the defaults.
+
+    The space is the registry's, the same for every scenario; each hyper-parameter has a
+    random stream of its own, seeded by its name, so that adding one changes no other.
+
+    Args:
+        spec: the registry entry.
+        defaults: values of configuration 0, from :func:`method_values`.
+        count: at least 1.
+
+    Example:
+        >>> configurations(METHODS["ddc"], {"trade_off": 1.0}, 1)
+        [{'trade_off': 1.0}]
+    """
+    result = [dict(defaults)]
+    for number in range(1, count):
+        drawn = dict(defaults)
+        for hyperparameter in (LEARNING_RATE, *spec.hparams):
+            if hyperparameter.scale == "choice" and not hyperparameter.choices:
+                continue
+            name = f"{spec.name}/{hyperparameter.name}/{number}"
+            words = hashlib.sha256(name.encode()).digest()[:8]
+            generator = np.random.default_rng(int.from_bytes(words, "big"))
+            drawn[hyperparameter.name] = _draw(hyperparameter, generator)
+        result.append(drawn)
+    return result
+
+
+def method_values(spec: MethodSpec, suite: Suite) -> dict[str, Any]:
+    """Returns what a suite's one [defaults] table says about a method.
+
+    Raises:
+        ValueError: for a method or hyper-parameter that does not exist.
+    """
+    shared = {k: v for k, v in suite.defaults.items() if k not in NOT_SETTINGS}
+    tables = suite.defaults.get("methods", {})
+    check_names(tables, METHODS, "method in [defaults.methods]")
+    own = dict(tables.get(spec.name, {}))
+    check_names(own, hyperparameter_names(spec), f"{spec.name} hyper-parameter")
+    values = shared | own
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+def _tracks(
+    scenario: Scenario, fractions: Iterable[float]
+) -> list[tuple[str, float | None]]:
+    return [("U", None), *(("F", fraction) for fraction in fractions)]
+
+
+def make_plan(
+    suite: Suite,
+    *,
+    methods: Iterable[str] | None = None,
+    scenarios: Iterable[str] | None = None,
+    label_fractions: Iterable[float] | None = None,
+    seeds: int = 5,
+    configuration_count: int = 1,
+) -> list[Cell]:
+    """Lays out every cell of a benchmark.
+
+    Args:
+        suite: the scenarios and their one table of defaults.
+        methods: registry names; None means all.
+        scenarios: names; None means all of the suite's.
+        label_fractions: of the target-train rows, in (0, 1]; None means the suite's.
+        seeds: run 0 to seeds - 1.
+        configuration_count: 1 means the defaults alone.
+
+    Returns:
+        The cells, scenario by scenario. ``target_only`` at 100 % (the oracle) is in
+        every scenario that any method of track F runs in.
+
+    Raises:
+        ValueError: for unknown names, fractions out of range or no seeds.
+    """
+    known = {scenario.name: scenario for scenario in suite.scenarios}
+    chosen_methods = list(METHODS) if methods is None else list(methods)
+    check_names(chosen_methods, METHODS, "method")
+    chosen = list(known) if scenarios is None else list(scenarios)
+    check_names(chosen, known, f"scenario of suite {suite.name!r}")
+    fractions = suite.label_fractions if label_fractions is None else label_fractions
+    fractions = sorted({float(fraction) for fraction in fractions})
+    for fraction in fractions:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"label_fractions must be in (0, 1], got {fraction}")
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    cells = []
+    for name in chosen:
+        scenario = known[name]
+        for track, fraction in _tracks(scenario, _with_oracle(fractions)):
+            for method in chosen_methods:
+                spec = choose(METHODS, method, "method")
+                oracle_only = fraction is not None and fraction not in fractions
+                if oracle_only and method != "target_only":
+                    continue
+                values = method_values(spec, suite)
+                for number, drawn in enumerate(
+                    configurations(spec, values, configuration_count)
+                ):
+                    undefined = spec.undefined(scenario.case, track)
+                    if undefined and number:
+                        continue
+                    cells.append(
+                        Cell(
+                            scenario,
+                            track,
+                            fraction,
+                            spec,
+                            number,
+                            drawn,
+                            tuple(range(seeds)),
+                            undefined,
+                        )
+                    )
+    return cells
+
+
+def _with_oracle(fractions: list[float]) -> list[float]:
+    return fractions if not fractions or 1.0 in fractions else [*fractions, 1.0]

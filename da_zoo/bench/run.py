@@ -1,0 +1,195 @@
+"""The runner: plans, runs what is missing, writes rows, and renders the leaderboard."""
+
+import itertools
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_group
+from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
+from da_zoo.bench.plan import BUDGETS, Cell, make_plan
+from da_zoo.bench.report import write_report
+from da_zoo.bench.store import RowStore
+from da_zoo.naming import choose
+from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
+
+__all__ = ["BenchResult", "render", "run"]
+
+
+class BenchResult(NamedTuple):
+    """Where a benchmark's results lie."""
+
+    leaderboard: Leaderboard
+    report: Path
+    ran: int
+    """Row groups run by this call; the others were there already."""
+    failed: int
+    problems: tuple[str, ...]
+    """Lines of the row file that could not be read."""
+
+
+def _command(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> str:
+    """The command line that makes this row again."""
+    words = ["da-zoo", "bench", "--suite", suite.name, "--budget", budget]
+    words += ["--scenarios", cell.scenario.name, "--methods", cell.method.name]
+    words += ["--seeds", str(len(cell.seeds)), "--steps", str(steps)]
+    if cell.label_fraction is not None:
+        words += ["--label-fractions", f"{cell.label_fraction:g}"]
+    if data is not None:
+        words += ["--data", "DIR"]
+    return shlex.join(words)
+
+
+def run(
+    suite: str | Path | Suite = "embedded",
+    *,
+    methods: Iterable[str] | None = None,
+    scenarios: Iterable[str] | None = None,
+    seeds: int | None = None,
+    label_fractions: Iterable[float] | None = None,
+    budget: str = "quick",
+    steps: int | None = None,
+    out: str | Path = "results",
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+) -> BenchResult:
+    """Runs a benchmark; what is in ``out`` already and complete is not run again.
+
+    Args:
+        suite: a name (see ``da-zoo list suites``), a TOML file, or a Suite.
+        methods: registry names; None means all.
+        scenarios: names; None means all of the suite.
+        seeds: how many; None means the budget's.
+        label_fractions: of labelled target rows; None means the suite's.
+        budget: "smoke", "quick", "standard" or "full".
+        steps: training steps; None means the budget's, or the suite's.
+        out: folder of rows and reports; it may hold an unfinished run of the same
+            command, or rows of other ones.
+        data_dir: folder of the real data sets, for suites that need one.
+        progress: draw a progress bar on stderr.
+
+    Returns:
+        The leaderboard and where its report lies.
+
+    Raises:
+        ValueError: for unknown names, numbers out of range, unreadable data, or an
+            ``out`` that cannot be written or belongs to something else.
+    """
+    plan_budget = choose(BUDGETS, budget, "budget")
+    loaded = suite if isinstance(suite, Suite) else load_suite(suite)
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    length = steps or plan_budget.steps or loaded.defaults["steps"]
+    cells = make_plan(
+        loaded,
+        methods=methods,
+        scenarios=scenarios,
+        label_fractions=label_fractions,
+        seeds=plan_budget.seeds if seeds is None else seeds,
+        configuration_count=plan_budget.configurations,
+    )
+    store = RowStore.open(out)
+    console = Console(stderr=True)
+    ran, failed = 0, 0
+    with _bar(console, progress) as bar:
+        task = bar.add_task("starting", total=len(cells))
+        for scenario, own in _by_scenario(cells):
+            bar.update(task, description=f"{scenario.name}: data")
+            data = {s: build(scenario, seed=s, data_dir=data_dir) for s in own[0].seeds}
+            prepared = [(cell, group_keys(cell, loaded, data, length)) for cell in own]
+            done = store.complete_groups(
+                {keys.group: cell.seeds for cell, keys in prepared}
+            )
+            # What is there already says nothing about the time that the rest takes.
+            there = sum(keys.group in done for _, keys in prepared)
+            bar.update(task, total=bar.tasks[task].total - there)
+            for cell, keys in prepared:
+                if keys.group in done:
+                    continue
+                bar.update(task, description=f"{scenario.name}: {cell.method.name}")
+                command = _command(cell, loaded, budget, length, data_dir)
+                rows = _run_one(cell, keys, loaded, data, length, command, store)
+                ran += 1
+                failed += any(row["status"] == "failed" for row in rows)
+                bar.advance(task)
+    board, report, problems = render(out)
+    for problem in problems:
+        console.print(problem, style="yellow", markup=False, highlight=False)
+    return BenchResult(board, report, ran, failed, tuple(problems))
+
+
+def _bar(console: Console, progress: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not progress,
+        speed_estimate_period=600,
+    )
+
+
+def _by_scenario(cells: list[Cell]) -> list[tuple[Scenario, list[Cell]]]:
+    return [
+        (group[0].scenario, group)
+        for _, members in itertools.groupby(cells, lambda cell: cell.scenario.name)
+        if (group := list(members))
+    ]
+
+
+def _run_one(
+    cell: Cell,
+    keys: GroupKeys,
+    suite: Suite,
+    data: dict[int, ScenarioData],
+    steps: int,
+    command: str,
+    store: RowStore,
+) -> list[dict[str, Any]]:
+    """Runs a group and appends its rows; whatever goes wrong becomes their reason."""
+    logits: dict[str, Any] = {}
+    if cell.undefined:
+        rows = na_rows(cell, suite, keys, "na", cell.undefined)
+    else:
+        try:
+            rows, logits = run_group(cell, suite, data, keys, steps=steps)
+        except Exception as error:  # one group's failure never ends the benchmark
+            reason = f"{type(error).__name__}: {error}"
+            rows = na_rows(cell, suite, keys, "failed", reason)
+    rows = [row | {"command": command} for row in rows]
+    if logits:
+        store.save_logits(keys.group, logits)
+    store.append_group(rows)
+    return rows
+
+
+def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:
+    """Writes the leaderboard and the report of all rows in a folder.
+
+    Args:
+        out: folder of a benchmark.
+
+    Returns:
+        The leaderboard, the path of ``report.html``, and what could not be read.
+
+    Raises:
+        ValueError: if the folder is not a benchmark's.
+    """
+    rows, problems = RowStore.open(out).read()
+    board = build_leaderboard(rows)
+    board.write(out)
+    return board, write_report(board, out), [str(problem) for problem in problems]

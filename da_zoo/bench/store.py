@@ -1,0 +1,364 @@
+"""Rows on disk: append-only JSON lines that survive a kill at any moment.
+
+A benchmark folder holds ``manifest.json`` (whose folder it is), ``rows.jsonl`` (one
+run per line) and ``logits/`` (float16 logits, one file per row group). A **row
+group** is one method on one scenario, track, label fraction and configuration with
+all its seeds; it is written by one ``write`` and is complete or run again.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["FINAL_STATUSES", "SCHEMA_VERSION", "Problem", "Row", "RowStore"]
+
+SCHEMA_VERSION = 1
+"""Version of a row's fields; a folder of another version is refused."""
+
+FINAL_STATUSES = ("ok", "failed", "timeout", "na")
+"""What a run can end as; ``na``: the method is undefined in that cell."""
+
+Row = dict[str, Any]
+"""One run: the fields of a line of ``rows.jsonl``."""
+
+_MARKER = "da_zoo benchmark"
+_MANIFEST = "manifest.json"
+# Left behind by a kill while the folder is being made: ours, though no manifest yet.
+_MANIFEST_DRAFT = "manifest.json.tmp"
+_ROWS = "rows.jsonl"
+_TEXT_FIELDS = ("group", "scenario", "track", "method", "status")
+_INTEGER_FIELDS = ("case", "configuration", "seed")
+_FLOAT16_LIMIT = float(np.finfo(np.float16).max)
+
+
+class Problem(NamedTuple):
+    """A line of ``rows.jsonl`` that could not be used."""
+
+    line: int
+    """Line number, from 1."""
+    reason: str
+
+
+class RowStore:
+    """The rows of one benchmark folder; make one with :meth:`open`.
+
+    Example:
+        >>> import tempfile
+        >>> store = RowStore.open(tempfile.mkdtemp())
+        >>> cell = {"group": "a1", "scenario": "s", "track": "U", "method": "dann"}
+        >>> row = {**cell, "case": 3, "configuration": 0, "status": "ok"}
+        >>> store.append_group([{**row, "seed": seed} for seed in (0, 1)])
+        >>> rows, problems = store.read()
+        >>> len(rows), problems
+        (2, [])
+        >>> store.complete_groups({"a1": (0, 1), "b2": (0, 1)})
+        {'a1'}
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows_path = folder / _ROWS
+
+    @classmethod
+    def open(cls, out: str | Path, *, create: bool = True) -> "RowStore":
+        """Opens a benchmark folder, and makes it where there is none.
+
+        Args:
+            out: the folder.
+            create: False refuses a folder that is not a benchmark's yet, for commands
+                that only read.
+
+        Raises:
+            ValueError: where the folder cannot be written, holds files that are not
+                a benchmark's, or has rows of another schema version.
+
+        Example:
+            >>> import tempfile
+            >>> RowStore.open(tempfile.mkdtemp(), create=False)
+            Traceback (most recent call last):
+            ...
+            ValueError: out='...' holds no benchmark...
+        """
+        folder = Path(out)
+        manifest = folder / _MANIFEST
+        if not create:
+            if not manifest.is_file():
+                raise ValueError(
+                    f"out='{folder}' holds no benchmark (no {_MANIFEST}): name the "
+                    "folder that `da-zoo bench --out` wrote"
+                )
+            _check_manifest(manifest)
+            return cls(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if manifest.exists():
+                _check_manifest(manifest)
+            else:
+                _check_empty(folder)
+                content = {"marker": _MARKER, "schema_version": SCHEMA_VERSION}
+                _write_whole(manifest, (json.dumps(content) + "\n").encode())
+            store = cls(folder)
+            if not store.rows_path.exists():
+                store.rows_path.touch()
+                _sync_folder(folder)
+            os.close(os.open(store.rows_path, os.O_WRONLY | os.O_APPEND))
+        except OSError as error:
+            raise ValueError(
+                f"out='{folder}' cannot be written ({error.strerror}): "
+                "name a folder that you may write to"
+            ) from error
+        return store
+
+    def append_group(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Appends all rows of one group by a single write, and waits for the disk.
+
+        Non-finite numbers are stored as null. Each row also gets ``group_rows``, the
+        number of rows written together, so that a torn group is recognised later.
+
+        Args:
+            rows: one per seed, all of the same ``group``.
+
+        Raises:
+            ValueError: for no rows, rows of two groups, a seed given twice, or a row
+                without the fields that identify a run.
+            OSError: where the disk takes only a part, for example when it is full.
+                What was written is ignored later.
+        """
+        if not rows:
+            raise ValueError("rows must hold at least one row, got none")
+        if len({row.get("group") for row in rows}) > 1:
+            raise ValueError("rows must be of one group: append each group by itself")
+        if len({row.get("seed") for row in rows}) < len(rows):
+            raise ValueError("rows must have one row per seed, got a seed twice")
+        lines = []
+        for row in rows:
+            full = {"schema_version": SCHEMA_VERSION, **row, "group_rows": len(rows)}
+            if flaw := _row_flaw(full):
+                raise ValueError(f"a row to append {flaw}")
+            lines.append(json.dumps(_finite(full), allow_nan=False) + "\n")
+        created = not self.rows_path.exists()
+        descriptor = os.open(
+            self.rows_path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644
+        )
+        try:
+            size = os.fstat(descriptor).st_size
+            # After a torn write the new rows must not continue its half line.
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            data = ("\n" * torn + "".join(lines)).encode()
+            written = os.write(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if created:
+            _sync_folder(self.folder)
+        if written < len(data):
+            raise OSError(
+                f"{self.rows_path}: only {written} of {len(data)} bytes were written; "
+                "is the disk full? The group will be run again"
+            )
+
+    def read(self) -> tuple[list[Row], list[Problem]]:
+        """Reads all usable rows; a bad line costs that line only.
+
+        Where a group was written more than once, its last complete writing counts;
+        where none is complete, its last row of each seed.
+
+        Returns:
+            the rows in the order of the file, and the lines that are left out, why.
+        """
+        if not self.rows_path.exists():
+            return [], []
+        numbered: list[tuple[int, Row]] = []
+        problems: list[Problem] = []
+        lines = self.rows_path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            if number == len(lines):
+                problems.append(Problem(number, "is cut off (no line end)"))
+                continue
+            try:
+                row = json.loads(line.decode(), parse_constant=_refuse_constant)
+            except ValueError as error:  # JSON and Unicode errors both are
+                problems.append(Problem(number, f"is not JSON: {error}"))
+                continue
+            if flaw := _row_flaw(row):
+                problems.append(Problem(number, flaw))
+            else:
+                numbered.append((number, row))
+        return _last_complete(numbered), problems
+
+    def complete_groups(self, expected: Mapping[str, Iterable[int]]) -> set[str]:
+        """Says which groups need not be run again.
+
+        Args:
+            expected: for each group, its seeds.
+
+        Returns:
+            the groups of which every seed has a final row.
+        """
+        seeds: dict[str, set[int]] = {}
+        for row in self.read()[0]:
+            seeds.setdefault(row["group"], set()).add(row["seed"])
+        return {g for g, wanted in expected.items() if set(wanted) <= seeds.get(g, set())}
+
+    def save_logits(self, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
+        """Stores a group's logits as float16, whole or not at all.
+
+        Args:
+            group: hexadecimal key of the group.
+            arrays: any number of arrays [n, k] by name; values beyond float16's
+                range are clipped to it.
+
+        Returns:
+            the file, ``logits/<group>.npz``.
+        """
+        path = self._logits_path(group)
+        path.parent.mkdir(exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        halves = {
+            name: np.clip(array, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
+            for name, array in arrays.items()
+        }
+        with draft.open("wb") as file:
+            np.savez_compressed(file, **halves)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_folder(path.parent)
+        return path
+
+    def load_logits(self, group: str) -> dict[str, np.ndarray]:
+        """Reads back what :meth:`save_logits` stored: float16 arrays by name.
+
+        Raises:
+            ValueError: where the group has no logits, or the file is damaged.
+        """
+        path = self._logits_path(group)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except Exception as error:
+            raise ValueError(
+                f"{path} cannot be read ({error}): run the group again"
+            ) from error
+
+    def _logits_path(self, group: str) -> Path:
+        # The name becomes a file name, so nothing but a key may come through.
+        if not re.fullmatch(r"[0-9a-f]+", group):
+            raise ValueError(f"group must be a hexadecimal key, got {group!r}")
+        return self.folder / "logits" / f"{group}.npz"
+
+
+def _check_empty(folder: Path) -> None:
+    foreign = sorted(p.name for p in folder.iterdir() if p.name != _MANIFEST_DRAFT)
+    if foreign:
+        raise ValueError(
+            f"out='{folder}' is not empty ({', '.join(foreign[:3])}) and holds no "
+            f"benchmark (no {_MANIFEST}): name an empty or a new folder"
+        )
+
+
+def _check_manifest(manifest: Path) -> None:
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        marker, version = content["marker"], content["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"out='{manifest.parent}' has a {_MANIFEST} that is not da_zoo's "
+            f"({type(error).__name__}): name an empty or a new folder"
+        ) from error
+    if marker != _MARKER:
+        raise ValueError(
+            f"out='{manifest.parent}' belongs to something else ({_MANIFEST} says "
+            f"{marker!r}): name an empty or a new folder"
+        )
+    if version != SCHEMA_VERSION:
+        raise ValueError(
+            f"out='{manifest.parent}' has rows of schema version {version}, this "
+            f"da_zoo writes {SCHEMA_VERSION}: name a new folder"
+        )
+
+
+def _row_flaw(row: Any) -> str:
+    """Says what is wrong with a row; "" where it can be used."""
+    if not isinstance(row, dict):
+        return "is no JSON object"
+    if row.get("schema_version") != SCHEMA_VERSION:
+        return f"has schema_version {row.get('schema_version')!r}, not {SCHEMA_VERSION}"
+    for name in _TEXT_FIELDS:
+        if not isinstance(row.get(name), str):
+            return f"has no text in field {name!r}"
+    for name in _INTEGER_FIELDS:
+        if not isinstance(row.get(name), int):
+            return f"has no integer in field {name!r}"
+    if row["status"] not in FINAL_STATUSES:
+        return f"has status {row['status']!r}, none of {', '.join(FINAL_STATUSES)}"
+    return ""
+
+
+def _finite(value: Any) -> Any:
+    """Makes a value strict JSON: non-finite numbers null, NumPy scalars plain."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not strict JSON")
+
+
+def _last_complete(numbered: list[tuple[int, Row]]) -> list[Row]:
+    """Keeps one writing of every group: the last complete one, if any is."""
+    # A writing is a run of lines without a gap, of one group, no seed twice.
+    writings: dict[str, list[list[tuple[int, Row]]]] = {}
+    previous: list[tuple[int, Row]] = []
+    for number, row in numbered:
+        continues = (
+            bool(previous)
+            and previous[-1][0] == number - 1
+            and previous[-1][1]["group"] == row["group"]
+            and row["seed"] not in {other["seed"] for _, other in previous}
+        )
+        if not continues:
+            previous = []
+            writings.setdefault(row["group"], []).append(previous)
+        previous.append((number, row))
+    kept: list[tuple[int, Row]] = []
+    for group in writings.values():
+        complete = [w for w in group if len(w) == w[0][1].get("group_rows", len(w))]
+        chosen = complete[-1] if complete else [line for w in group for line in w]
+        kept += {row["seed"]: (number, row) for number, row in chosen}.values()
+    return [row for _, row in sorted(kept, key=lambda line: line[0])]
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    draft = path.with_name(path.name + ".tmp")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new or renamed entry of the folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,215 @@
+"""The command ``da-zoo``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        return [float(word) for word in _names(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"label fractions are numbers in (0, 1], separated by commas; got {text!r}"
+        ) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="da-zoo",
+        description="Domain adaptation and transfer learning for JAX.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    bench = commands.add_parser(
+        "bench",
+        help="run methods on scenarios and write the leaderboard",
+        description=(
+            "Runs every chosen method on every chosen scenario and seed, and writes "
+            "rows, leaderboard and report. Killed and called again, it finishes what "
+            "is missing."
+        ),
+    )
+    bench.add_argument("--suite", default="embedded", help="a name, or a TOML file")
+    bench.add_argument("--methods", type=_names, metavar="A,B", help="default: all")
+    bench.add_argument("--scenarios", type=_names, metavar="A,B", help="default: all")
+    bench.add_argument("--seeds", type=int, metavar="N", help="default: the budget's")
+    bench.add_argument(
+        "--label-fractions", type=_fractions, metavar="0.05,1", help="of track F"
+    )
+    bench.add_argument(
+        "--budget",
+        default="quick",
+        help="smoke (1 seed, 100 steps), quick (5 seeds), standard (8 configurations "
+        "x 5 seeds) or full (20 x 10); default: quick",
+    )
+    bench.add_argument("--steps", type=int, metavar="N", help="default: the suite's")
+    bench.add_argument("--out", default="results", metavar="DIR", help="default: results")
+    bench.add_argument("--data", metavar="DIR", help="folder of the real data sets")
+    bench.add_argument("--device", metavar="cpu|gpu|tpu", help="default: what JAX finds")
+    bench.add_argument("--no-progress", action="store_true", help="no progress bar")
+
+    report = commands.add_parser("report", help="write leaderboard and report again")
+    report.add_argument("dir", nargs="?", default="results", metavar="DIR")
+
+    status = commands.add_parser("status", help="say what a results folder holds")
+    status.add_argument("dir", nargs="?", default="results", metavar="DIR")
+
+    listing = commands.add_parser("list", help="list methods, scenarios or suites")
+    listing.add_argument("what", choices=("methods", "scenarios", "suites"))
+    listing.add_argument("--suite", default="embedded", help="whose scenarios")
+
+    show = commands.add_parser("show", help="say all about a method")
+    show.add_argument("name", metavar="METHOD")
+    return parser
+
+
+def _cache_programs() -> None:
+    """Keeps compiled programs between runs: compiling is most of a short benchmark."""
+    import jax
+
+    home = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    folder = os.environ.get("DA_ZOO_CACHE", str(Path(home) / "da_zoo" / "jax"))
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.device is not None:
+        import jax
+
+        names = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+        if arguments.device not in names:
+            raise ValueError(
+                f"--device must be cpu, gpu or tpu, got {arguments.device!r}"
+            )
+        jax.config.update("jax_platforms", names[arguments.device])
+    _cache_programs()
+    from da_zoo.bench import run
+
+    result = run(
+        arguments.suite,
+        methods=arguments.methods,
+        scenarios=arguments.scenarios,
+        seeds=arguments.seeds,
+        label_fractions=arguments.label_fractions,
+        budget=arguments.budget,
+        steps=arguments.steps,
+        out=arguments.out,
+        data_dir=arguments.data,
+        progress=not arguments.no_progress,
+    )
+    print(result.leaderboard.text())
+    out = Path(arguments.out)
+    print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
+    print(f"Report:      {result.report}")
+    if result.failed:
+        print(f"{result.failed} row groups failed; see the report's last section")
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from da_zoo.bench import render
+
+    if not Path(arguments.dir).is_dir():
+        raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
+    board, path, problems = render(arguments.dir)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(board.text())
+    print(f"\nReport: {path}")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from collections import Counter
+
+    from da_zoo.bench.store import RowStore
+
+    if not Path(arguments.dir).is_dir():
+        raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
+    rows, problems = RowStore.open(arguments.dir).read()
+    count = Counter((row["suite"], row["status"]) for row in rows)
+    print(f"{arguments.dir}: {len(rows)} rows in {len({r['group'] for r in rows})} groups")
+    for (suite, status), number in sorted(count.items()):
+        print(f"  {suite:<20} {status:<8} {number}")
+    for row in rows:
+        if row["status"] == "failed":
+            print(
+                f"  failed: {row['scenario']} {row['method']} seed {row['seed']}: "
+                f"{row['reason']}"
+            )
+    for problem in problems:
+        print(f"  {problem}")
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from da_zoo.methods import METHODS
+    from da_zoo.scenarios import list_suites, load_suite
+
+    if arguments.what == "methods":
+        for spec in METHODS.values():
+            print(f"{spec.name:<18} {'+'.join(sorted(spec.tracks)):<4} {spec.summary}")
+    elif arguments.what == "suites":
+        for name in list_suites():
+            suite = load_suite(name)
+            print(f"{name:<16} {len(suite.scenarios):>3} scenarios  {suite.description}")
+    else:
+        for scenario in load_suite(arguments.suite).scenarios:
+            print(f"case {scenario.case}  {scenario.name:<28} {scenario.role}")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from da_zoo.citation import describe
+    from da_zoo.methods import METHODS
+    from da_zoo.naming import choose
+
+    print(describe(choose(METHODS, arguments.name, "method")))
+    return 0
+
+
+COMMANDS: dict[str, Any] = {
+    "bench": _bench,
+    "report": _report,
+    "status": _status,
+    "list": _list,
+    "show": _show,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: the words after ``da-zoo``; None means the process's own.
+
+    Returns:
+        0 if all went well, 2 for bad input (the message is on stderr), 130 if
+        interrupted.
+
+    Example:
+        >>> main(["list", "suites"])  # doctest: +ELLIPSIS
+        digits ...
+        0
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return COMMANDS[arguments.command](arguments)
+    except (ValueError, TypeError) as error:
+        print(f"da-zoo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("da-zoo: interrupted; the same command continues", file=sys.stderr)
+        return 130

@@ -1,0 +1,261 @@
+"""In-memory training data: pools stored once, and per seed which rows to read."""
+
+import zlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PyTree
+
+from da_zoo.types import Batch, Examples
+
+__all__ = ["ArrayData", "Stream", "check_features", "gather", "make_stream", "order"]
+
+STREAMS = ("source", "target", "target_labelled")
+
+
+class Stream(NamedTuple):
+    """One stream of training rows, for a group of seeds.
+
+    The pool is shared; only indices carry the seed axis ``s``. Rows past a seed's
+    ``count`` are padding that the sampler never draws.
+    """
+
+    pool: PyTree
+    """Inputs [m, ...]: float32, or uint8 pixels, which batches get scaled to [0, 1]."""
+    rows: np.ndarray
+    """int32 [s, n]: which rows of the pool."""
+    labels: np.ndarray | None
+    """int32 [s, n], or None: an unlabelled stream HAS no labels."""
+    count: np.ndarray
+    """int64 [s]: how many rows each seed has."""
+    weight: np.ndarray | None = None
+    """float32 [s, n], or None where every row counts one."""
+    domain: np.ndarray | None = None
+    """int32 [s, n], or None where there is one domain."""
+
+
+class _Device(NamedTuple):
+    """What a compiled program gets of a Stream (no counts: those are the sampler's)."""
+
+    pool: PyTree
+    rows: Array
+    labels: Array | None
+    weight: Array | None
+    domain: Array | None
+
+
+def check_features(name: str, x: Any) -> np.ndarray:
+    """Checks inputs given by a user and returns them as float32 or uint8.
+
+    Raises:
+        TypeError: if ``x`` is not numeric.
+        ValueError: if it is empty, has fewer than two axes, or holds NaN or infinity.
+
+    Example:
+        >>> check_features("X", [[1, 2]]).dtype
+        dtype('float32')
+    """
+    array = np.asarray(x)
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must be numeric, got dtype {array.dtype}; encode it first"
+        )
+    if array.ndim < 2:
+        raise ValueError(
+            f"{name} must have shape [n, ...] with at least two axes, got {array.shape}"
+        )
+    if array.shape[0] == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); it needs rows")
+    if array.dtype == np.uint8:
+        return array
+    array = array.astype(np.float32)
+    bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{name} has NaN or infinite values in {int(bad.sum())} rows, the first is "
+            f"row {int(np.argmax(bad))}; impute or drop them"
+        )
+    return array
+
+
+def _check_labels(name: str, y: Any, n: int) -> np.ndarray:
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != n:
+        raise ValueError(
+            f"{name} must have shape [{n}], one label a row, got {labels.shape}"
+        )
+    if labels.dtype.kind not in "biu":
+        raise TypeError(f"{name} must be integers 0..classes-1, got {labels.dtype}")
+    if labels.min() < 0:
+        raise ValueError(f"{name} must be 0..classes-1, got {labels.min()}")
+    return labels.astype(np.int32)
+
+
+def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
+    """Builds the stream of one data set, for one seed.
+
+    Args:
+        x: inputs [n, ...].
+        y: labels [n], or None.
+        name: how errors call it.
+
+    Raises:
+        TypeError: for non-numeric inputs or labels that are not integers.
+        ValueError: for NaN, empty inputs, or shapes that do not fit.
+
+    Example:
+        >>> make_stream([[1.0], [2.0]], [0, 1]).count
+        array([2])
+    """
+    pool = check_features(f"{name} inputs", x)
+    labels = None if y is None else _check_labels(f"{name} labels", y, len(pool))
+    return Stream(
+        pool,
+        np.arange(len(pool), dtype=np.int32)[None],
+        None if labels is None else labels[None],
+        np.array([len(pool)]),
+    )
+
+
+class ArrayData:
+    """What ``fit`` trains on: up to three streams.
+
+    Args:
+        source: ``(x, y)`` with x [n, ...] and y int [n], or None.
+        target: unlabelled target inputs [m, ...], or None. Labels cannot be passed.
+        target_labelled: ``(x, y)``, the labelled share of the target, or None.
+
+    Raises:
+        TypeError: for data of a wrong type.
+        ValueError: for NaN, empty inputs, or shapes that differ between domains.
+
+    Example:
+        >>> data = ArrayData(source=(np.ones((4, 2)), [0, 1, 0, 1]), target=np.ones((3, 2)))
+        >>> data.target.labels is None
+        True
+    """
+
+    def __init__(
+        self,
+        source: tuple[Any, Any] | Stream | None = None,
+        target: Any = None,
+        target_labelled: tuple[Any, Any] | Stream | None = None,
+    ) -> None:
+        self.source = self._labelled("source", source)
+        if target is None or isinstance(target, Stream):
+            self.target = target
+        elif isinstance(target, tuple):
+            raise TypeError(
+                "target takes inputs only; pass labelled rows as target_labelled=(x, y)"
+            )
+        else:
+            self.target = make_stream(target, name="target")
+        if self.target is not None and self.target.labels is not None:
+            raise ValueError("the target stream must not hold labels")
+        self.target_labelled = self._labelled("target_labelled", target_labelled)
+        self._check_shapes()
+
+    @staticmethod
+    def _labelled(name: str, pair: Any) -> Stream | None:
+        if pair is None or isinstance(pair, Stream):
+            return pair
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"{name} must be a pair (x, y), got {type(pair).__name__}")
+        return make_stream(pair[0], pair[1], name=name)
+
+    def _check_shapes(self) -> None:
+        shapes = {
+            name: [leaf.shape[1:] for leaf in jax.tree.leaves(stream.pool)]
+            for name, stream in self.streams().items()
+        }
+        if len({str(shape) for shape in shapes.values()}) > 1:
+            raise ValueError(
+                f"source and target rows must have the same shape, got {shapes}; "
+                "resize the images or keep the same columns"
+            )
+
+    def streams(self) -> dict[str, Stream]:
+        """Returns the streams there are, by name."""
+        found = {name: getattr(self, name) for name in STREAMS}
+        return {name: stream for name, stream in found.items() if stream is not None}
+
+
+def _across_seeds(values: np.ndarray, seeds: int) -> np.ndarray:
+    return np.broadcast_to(values, (seeds, *values.shape[1:]))
+
+
+def on_device(stream: Stream, seeds: int) -> _Device:
+    """Moves a stream to the device, once per fit, with rows for every seed."""
+
+    def place(values: np.ndarray | None) -> Array | None:
+        return None if values is None else jnp.asarray(_across_seeds(values, seeds))
+
+    return _Device(
+        jax.tree.map(jnp.asarray, stream.pool),
+        jnp.asarray(_across_seeds(stream.rows, seeds)),
+        place(stream.labels),
+        place(stream.weight),
+        place(stream.domain),
+    )
+
+
+def _scaled(leaf: Array) -> Array:
+    return leaf.astype(jnp.float32) / 255 if leaf.dtype == jnp.uint8 else leaf
+
+
+def gather(stream: _Device, index: Int[Array, " b"]) -> Examples:
+    """Reads one seed's batch out of the pool, inside the compiled program."""
+    rows = stream.rows[index]
+    zeros = jnp.zeros(index.shape, jnp.int32)
+    return Examples(
+        x=jax.tree.map(lambda pool: _scaled(pool[rows]), stream.pool),
+        y=zeros if stream.labels is None else stream.labels[index],
+        labelled=jnp.full(index.shape, stream.labels is not None),
+        index=index,
+        domain=zeros if stream.domain is None else stream.domain[index],
+        weight=None if stream.weight is None else stream.weight[index],
+    )
+
+
+def gather_batch(
+    streams: dict[str, _Device], indices: dict[str, Int[Array, " b"]]
+) -> Batch:
+    """Reads a batch of every stream; the others stay None."""
+    return Batch(**{name: gather(streams[name], indices[name]) for name in streams})
+
+
+def order(
+    words: tuple[int, ...], name: str, count: int, start: int, stop: int, batch: int
+) -> Int[np.ndarray, "steps b"]:
+    """Returns the row numbers of steps ``start`` to ``stop`` of one stream.
+
+    Rows come as permutations of all of them, one after another, so that every row is
+    seen once per epoch and a stream shorter than a batch is simply repeated. The order
+    is a function of the arguments alone: any step can be resumed at.
+
+    Args:
+        words: the seed, as integers (a key's data).
+        name: of the stream; each has its own order.
+        count: rows of the stream.
+        start: first step.
+        stop: past the last step.
+        batch: rows per step.
+
+    Example:
+        >>> sorted(order((0,), "source", 4, 0, 2, 2).reshape(-1).tolist())
+        [0, 1, 2, 3]
+    """
+    first, last = start * batch, stop * batch
+    epochs = range(first // count, (last - 1) // count + 1 if last > first else 0)
+    tag = zlib.crc32(name.encode())
+    permutations = [
+        np.random.default_rng([*words, tag, epoch]).permutation(count)
+        for epoch in epochs
+    ]
+    if not permutations:
+        return np.zeros((0, batch), np.int32)
+    flat = np.concatenate(permutations).astype(np.int32)
+    offset = first - epochs[0] * count
+    return flat[offset : offset + last - first].reshape(-1, batch)

@@ -1,0 +1,269 @@
+"""``DomainAdapter``: the zoo as a scikit-learn estimator."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Shaped
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from da_zoo.data.arrays import ArrayData, check_features
+from da_zoo.loop import fit
+from da_zoo.methods import METHODS
+from da_zoo.models import network_by_name
+from da_zoo.naming import check_names, choose
+from da_zoo.network import Network
+from da_zoo.registry import build_recipe, hyperparameter_names
+
+__all__ = ["DomainAdapter"]
+
+OWN = ("method", "network", "steps", "batch_size", "seed")
+
+
+class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
+    """Fits any method of the zoo on arrays.
+
+    Args:
+        method: a registry name, see ``da-zoo list methods``.
+        network: "mlp", "lenet", or a :class:`da_zoo.Network`.
+        steps: training steps.
+        batch_size: rows per domain and step.
+        seed: of initial weights, batch order and dropout.
+        **hyperparameters: the method's own, and the settings all methods share
+            (``learning_rate``, ``batch_norm`` ...). Unknown names raise at ``fit``.
+
+    Attributes:
+        classes_: the labels, sorted, as given.
+        result_: the :class:`da_zoo.FitResult`.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat(["cat", "dog"], 40)
+        >>> X = rng.normal(size=(80, 4)) + 3.0 * (y == "dog")[:, None]
+        >>> adapter = DomainAdapter("deep_coral", steps=60).fit(X, y, X_target=X + 1.0)
+        >>> adapter.predict(X[:1] + 1.0)
+        array(['cat'], dtype='<U3')
+    """
+
+    def __init__(
+        self,
+        method: str = "dann",
+        *,
+        network: str | Network = "mlp",
+        steps: int = 2000,
+        batch_size: int = 64,
+        seed: int = 0,
+        **hyperparameters: Any,
+    ) -> None:
+        self.method = method
+        self.network = network
+        self.steps = steps
+        self.batch_size = batch_size
+        self.seed = seed
+        for name, value in hyperparameters.items():
+            setattr(self, name, value)
+        self._given = tuple(hyperparameters)
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn refuses **kwargs in a constructor, because clone() would drop
+        # them; get_params below adds the ones that were given.
+        return sorted(OWN)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Returns every parameter, the method's hyper-parameters included.
+
+        Args:
+            deep: accepted for scikit-learn; there are no nested estimators.
+        """
+        del deep
+        names = (*OWN, *self._given)
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> "DomainAdapter":
+        """Sets parameters, among them hyper-parameters not given before.
+
+        Raises:
+            ValueError: for a name that the method does not take.
+        """
+        method = params.get("method", self.method)
+        spec = choose(METHODS, method, "method")
+        known = (*OWN, *hyperparameter_names(spec))
+        check_names(params, known, "parameter")
+        for name, value in params.items():
+            setattr(self, name, value)
+            if name not in OWN and name not in self._given:
+                self._given = (*self._given, name)
+        return self
+
+    def fit(
+        self,
+        X: Shaped[Any, "n ..."],
+        y: Shaped[Any, " n"],
+        X_target: Shaped[Any, "m ..."] | None = None,
+        y_target: Shaped[Any, " m"] | None = None,
+        sample_domain: Shaped[Any, " n"] | None = None,
+    ) -> "DomainAdapter":
+        """Trains on a labelled source and a target.
+
+        Args:
+            X: source inputs [n, ...]; with ``sample_domain``, both domains' inputs.
+            y: labels [n] of any type; those of target rows are read only where
+                the method trains on target labels.
+            X_target: target inputs [m, ...].
+            y_target: target labels [m], for methods that need them. Rows whose label
+                is None or NaN are unlabelled.
+            sample_domain: [n], at least 0 for source rows and negative for target rows.
+                In a Pipeline or GridSearchCV this is the way in: they split X and y,
+                and would pass an ``X_target`` through whole, or cut by source folds.
+
+        Raises:
+            ValueError: for NaN, mismatched shapes, an empty domain, fewer than two
+                classes, labels that are missing, unknown names.
+            TypeError: for data of a wrong type.
+        """
+        spec = choose(METHODS, self.method, "method")
+        needs_labels = spec.tracks == {"F"}
+        if sample_domain is not None:
+            if X_target is not None or y_target is not None:
+                raise ValueError(
+                    "give both domains in X with sample_domain, or X_target: not both"
+                )
+            X, y, X_target, y_target = _by_domain(X, y, sample_domain, needs_labels)
+        elif X_target is not None and len(X_target) == 0:
+            raise ValueError("X_target is empty; it needs at least one row")
+        inputs = check_features("X", X)
+        labels = np.asarray(y)
+        if labels.shape != (len(inputs),):
+            raise ValueError(
+                f"y must have shape ({len(inputs)},), one label a row, got "
+                f"{labels.shape}"
+            )
+        target = None if X_target is None else check_features("X_target", X_target)
+        labelled = _labelled_target(target, y_target)
+        every = labels if labelled is None else np.concatenate([labels, labelled[1]])
+        _refuse_missing(labels)
+        self.classes_ = np.unique(every)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y must hold at least two classes, got {self.classes_.tolist()}"
+            )
+        self._refuse_streams(spec, target, labelled)
+        network = self._network()
+        given = {name: getattr(self, name) for name in self._given}
+        recipe = build_recipe(
+            spec,
+            network,
+            classes=len(self.classes_),
+            labelled_target=labelled is not None,
+            **given,
+        )
+        pair = None if labelled is None else (labelled[0], self._encode(labelled[1]))
+        self.result_ = fit(
+            recipe,
+            ArrayData((inputs, self._encode(labels)), target, pair),
+            jax.random.key(self.seed),
+            steps=self.steps,
+            batch_size=self.batch_size,
+            name=self.method,
+        )
+        self.n_features_in_ = int(np.prod(inputs.shape[1:]))
+        self._shape = inputs.shape[1:]
+        return self
+
+    def _network(self) -> Network:
+        if isinstance(self.network, Network):
+            return self.network
+        return network_by_name(self.network)
+
+    def _encode(self, labels: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.classes_, labels).astype(np.int32)
+
+    def _refuse_streams(self, spec: Any, target: Any, labelled: Any) -> None:
+        if spec.tracks == {"F"} and labelled is None:
+            raise ValueError(
+                f"method {self.method!r} needs target labels: pass X_target and y_target"
+            )
+        if spec.name != "source_only" and target is None:
+            raise ValueError(
+                f"method {self.method!r} needs the target: pass X_target, or both "
+                "domains in X with sample_domain. (GridSearchCV and Pipeline need "
+                "sample_domain.)"
+            )
+
+    def _predictions(self, X: Any) -> Any:
+        check_is_fitted(self, "result_")
+        inputs = check_features("X", X)
+        if inputs.shape[1:] != self._shape:
+            raise ValueError(
+                f"X must have rows of shape {self._shape} as in fit, got "
+                f"{inputs.shape[1:]}"
+            )
+        return self.result_.predict(inputs)
+
+    def predict_proba(self, X: Shaped[Any, "n ..."]) -> Float[np.ndarray, "n k"]:
+        """Returns class probabilities [n, k] of target rows, in ``classes_``' order."""
+        logits = self._predictions(X).logits["target"][:, : len(self.classes_)]
+        return np.asarray(jax.nn.softmax(jnp.asarray(logits), axis=1))
+
+    def predict(self, X: Shaped[Any, "n ..."]) -> Shaped[np.ndarray, " n"]:
+        """Returns the labels [n] of target rows."""
+        logits = self._predictions(X).logits["target"][:, : len(self.classes_)]
+        return self.classes_[np.asarray(jnp.argmax(logits, axis=1))]
+
+    def transform(self, X: Shaped[Any, "n ..."]) -> Float[np.ndarray, "n d"]:
+        """Returns the adapted features [n, d] of target rows."""
+        return np.asarray(self._predictions(X).features)
+
+
+def _missing(labels: np.ndarray) -> np.ndarray:
+    if labels.dtype.kind == "f":
+        return np.isnan(labels)
+    if labels.dtype == object:
+        return np.array([label is None or label != label for label in labels], bool)
+    return np.zeros(labels.shape, bool)
+
+
+def _refuse_missing(labels: np.ndarray) -> None:
+    if (missing := _missing(labels)).any():
+        raise ValueError(
+            f"y has {int(missing.sum())} missing labels among the source rows; only "
+            "target rows may lack one"
+        )
+
+
+def _by_domain(X: Any, y: Any, sample_domain: Any, labelled: bool) -> tuple[Any, ...]:
+    domain = np.asarray(sample_domain)
+    X, y = np.asarray(X), np.asarray(y)
+    if domain.shape != (len(X),) or domain.dtype.kind not in "biuf":
+        raise ValueError(
+            f"sample_domain must be {len(X)} numbers, at least 0 for source and "
+            f"negative for target, got shape {domain.shape} of {domain.dtype}"
+        )
+    source, target = domain >= 0, domain < 0
+    for name, rows in (("source (>= 0)", source), ("target (< 0)", target)):
+        if not rows.any():
+            raise ValueError(f"sample_domain has no {name} rows")
+    return X[source], y[source], X[target], y[target] if labelled else None
+
+
+def _labelled_target(
+    target: np.ndarray | None, y_target: Any
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Keeps the target rows that have a label."""
+    if y_target is None:
+        return None
+    if target is None:
+        raise ValueError("y_target was given without X_target")
+    labels = np.asarray(y_target)
+    if labels.shape != (len(target),):
+        raise ValueError(
+            f"y_target must have shape ({len(target)},), got {labels.shape}; give None "
+            "or NaN for rows without a label"
+        )
+    there = ~_missing(labels)
+    if not there.any():
+        raise ValueError("y_target has no labels at all; leave it out instead")
+    return target[there], np.array(labels[there].tolist())

@@ -1,0 +1,50 @@
+"""Methods, one file each, and the registry that names them."""
+
+from da_zoo.methods.adabn import SPEC as _ADABN, adabn
+from da_zoo.methods.dan import SPEC as _DAN, dan
+from da_zoo.methods.dann import SPEC as _DANN, dann
+from da_zoo.methods.ddc import SPEC as _DDC, ddc
+from da_zoo.methods.deep_coral import SPEC as _DEEP_CORAL, deep_coral
+from da_zoo.methods.fine_tuning import SPEC as _FINE_TUNING, fine_tuning
+from da_zoo.methods.linear_probe import SPEC as _LINEAR_PROBE, linear_probe
+from da_zoo.methods.lp_ft import SPEC as _LP_FT, lp_ft
+from da_zoo.methods.partial_freezing import SPEC as _PARTIAL_FREEZING, partial_freezing
+from da_zoo.methods.pooled import SPEC as _POOLED, pooled
+from da_zoo.methods.source_only import SPEC as _SOURCE_ONLY, source_only
+from da_zoo.methods.target_only import SPEC as _TARGET_ONLY, target_only
+from da_zoo.registry import MethodSpec
+
+__all__ = [
+    "METHODS",
+    "adabn",
+    "dan",
+    "dann",
+    "ddc",
+    "deep_coral",
+    "fine_tuning",
+    "linear_probe",
+    "lp_ft",
+    "partial_freezing",
+    "pooled",
+    "source_only",
+    "target_only",
+]
+
+METHODS: dict[str, MethodSpec] = {
+    spec.name: spec
+    for spec in (
+        _SOURCE_ONLY,
+        _TARGET_ONLY,
+        _POOLED,
+        _FINE_TUNING,
+        _LINEAR_PROBE,
+        _PARTIAL_FREEZING,
+        _LP_FT,
+        _ADABN,
+        _DDC,
+        _DAN,
+        _DEEP_CORAL,
+        _DANN,
+    )
+}
+"""Every method by name: baselines first, then by setting."""

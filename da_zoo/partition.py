@@ -1,0 +1,151 @@
+"""Select parameters by path, split a tree by a selection, scale updates by path.
+
+A path is the slash-joined sequence of keys, ``"encoder/Dense_0/kernel"``. What is
+not selected is None in the selected tree, and None is an empty pytree: no gradient
+is computed for it, no moment is stored and no weight decay reaches it. That is what
+makes frozen parameters bit-identical (masking updates inside optax does not).
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import optax
+from jaxtyping import PyTree
+
+__all__ = ["frozen_by", "matching", "merge", "paths", "scale_updates", "split"]
+
+PathPredicate = Callable[[str], bool]
+
+
+def _name(path: Iterable[Any]) -> str:
+    return "/".join(str(getattr(k, "key", getattr(k, "idx", k))) for k in path)
+
+
+def paths(tree: PyTree) -> list[str]:
+    """Returns the path of every leaf, in the tree's own order.
+
+    Example:
+        >>> paths({"encoder": {"kernel": 1.0}, "head": {"bias": 0.0}})
+        ['encoder/kernel', 'head/bias']
+    """
+    return [_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def _predicate(wrt: PathPredicate | tuple[str, ...]) -> PathPredicate:
+    if callable(wrt):
+        return wrt
+    return lambda path: path.split("/", 1)[0] in wrt
+
+
+def split(
+    params: PyTree, wrt: PathPredicate | tuple[str, ...]
+) -> tuple[PyTree, PyTree]:
+    """Splits a tree into the selected leaves and the rest.
+
+    Args:
+        params: any tree of dicts.
+        wrt: a predicate on paths, or the names of top-level groups.
+
+    Returns:
+        Two trees of the same structure in which the leaves of the other are None.
+
+    Example:
+        >>> split({"encoder": 1.0, "head": 2.0}, ("head",))
+        ({'encoder': None, 'head': 2.0}, {'encoder': 1.0, 'head': None})
+    """
+    chosen = _predicate(wrt)
+
+    def keep(wanted: bool) -> PyTree:
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: leaf if chosen(_name(path)) is wanted else None, params
+        )
+
+    return keep(True), keep(False)
+
+
+def merge(selected: PyTree, rest: PyTree) -> PyTree:
+    """Puts the two halves of :func:`split` together again.
+
+    Example:
+        >>> merge({"encoder": None, "head": 2.0}, {"encoder": 1.0, "head": None})
+        {'encoder': 1.0, 'head': 2.0}
+    """
+    return jax.tree.map(
+        lambda a, b: b if a is None else a, selected, rest, is_leaf=lambda x: x is None
+    )
+
+
+def matching(pattern: str) -> PathPredicate:
+    """Returns a predicate that holds where the regular expression is found in a path.
+
+    Raises:
+        ValueError: if ``pattern`` is not a regular expression.
+
+    Example:
+        >>> matching("head")("head_target/bias")
+        True
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f"pattern {pattern!r} is not a regular expression: {error}"
+        ) from None
+    return lambda path: compiled.search(path) is not None
+
+
+def frozen_by(pattern: str, params: PyTree) -> list[str]:
+    """Lists the paths that a freezing pattern hits.
+
+    Raises:
+        ValueError: if it hits nothing, naming the nearest paths; or everything.
+
+    Example:
+        >>> frozen_by("encoder/", {"encoder": {"kernel": 1.0}, "head": 2.0})
+        ['encoder/kernel']
+    """
+    known = paths(params)
+    hit = [path for path in known if matching(pattern)(path)]
+    if not hit:
+        near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.0)
+        raise ValueError(
+            f"freeze={pattern!r} matches no parameter path; the nearest are {near}"
+        )
+    if len(hit) == len(known):
+        raise ValueError(
+            f"freeze={pattern!r} matches every parameter path: nothing would be trained"
+        )
+    return hit
+
+
+def scale_updates(factors: Mapping[str, float]) -> optax.GradientTransformation:
+    """Multiplies the updates under a path prefix by a factor.
+
+    It scales the update, never the gradient: Adam divides a gradient's scale away
+    again. Put it last in an ``optax.chain``.
+
+    Args:
+        factors: path prefix -> factor; the first prefix that fits counts, others 1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> transform = scale_updates({"encoder": 0.1})
+        >>> updates = {"encoder": jnp.ones(()), "head": jnp.ones(())}
+        >>> float(transform.update(updates, transform.init(updates))[0]["encoder"])
+        0.10000000149011612
+    """
+
+    def factor(path: str) -> float:
+        fits = (f for prefix, f in factors.items() if path.startswith(prefix))
+        return next(fits, 1.0)
+
+    def scale(updates: PyTree, params: PyTree = None) -> PyTree:
+        del params
+        return jax.tree_util.tree_map_with_path(
+            lambda path, u: u * factor(_name(path)), updates
+        )
+
+    return optax.stateless(scale)

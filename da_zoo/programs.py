@@ -1,0 +1,177 @@
+"""Compiled programs: which loop suits which network, compiled once, timed apart.
+
+XLA:CPU runs the backward pass of a convolution inside a compiled loop, or batched over
+seeds, many times slower than outside; a small dense network is the opposite. The same
+``update`` goes into every loop.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from da_zoo.data.arrays import _Device, gather, gather_batch
+from da_zoo.naming import choose
+from da_zoo.step import chunk_function
+from da_zoo.types import Batch, TrainState, Views
+
+__all__ = ["LOOPS", "SEEDS", "Plan", "compiled", "plan_loop"]
+
+LOOPS = ("auto", "scan", "python")
+"""scan: a chunk of steps in one program; python: one jitted step per dispatch."""
+SEEDS = ("auto", "vmap", "map", "sequential")
+"""vmap: seeds as a batch axis; map: one after another inside the program; sequential:
+one after another outside it."""
+
+PER_SEED = _Device(pool=None, rows=0, labels=0, weight=0, domain=0)  # type: ignore[arg-type]
+
+
+class Plan(NamedTuple):
+    """The resolved choice; it goes into a row's provenance."""
+
+    loop: str
+    seeds: str
+
+
+def _has_convolution(jaxpr: Any) -> bool:
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            return True
+        for value in jax.tree.leaves(
+            list(equation.params.values()),
+            is_leaf=lambda v: hasattr(v, "eqns") or hasattr(v, "jaxpr"),
+        ):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns") and _has_convolution(inner):
+                return True
+    return False
+
+
+def plan_loop(
+    update: Callable[..., Any], state: TrainState, batch: Batch, loop: str, seeds: str
+) -> Plan:
+    """Resolves "auto" by rule: convolutions on a CPU stay out of loops and batches.
+
+    Args:
+        update: an adapter's update.
+        state: one seed's state, or its shapes.
+        batch: one seed's batch, or its shapes.
+        loop: one of :data:`LOOPS`.
+        seeds: one of :data:`SEEDS`.
+
+    Raises:
+        ValueError: for an unknown loop or seeds mode.
+    """
+    choose(dict.fromkeys(LOOPS, 0), loop, "loop")
+    choose(dict.fromkeys(SEEDS, 0), seeds, "seeds mode")
+    if "auto" in (loop, seeds):
+        slow = jax.default_backend() == "cpu" and _has_convolution(
+            jax.make_jaxpr(update)(state, batch).jaxpr
+        )
+        loop = ("python" if slow else "scan") if loop == "auto" else loop
+        seeds = ("sequential" if slow else "vmap") if seeds == "auto" else seeds
+    return Plan(loop, seeds)
+
+
+@functools.lru_cache(maxsize=512)
+def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> Any:
+    """Jits what a loop dispatches: a chunk of steps, or one step, for all seeds."""
+    if plan.loop == "scan":
+        one_seed = chunk_function(update)
+    else:
+
+        def one_seed(state: Any, streams: Any, indices: Any, count: Array) -> Any:
+            here = {name: index[count] for name, index in indices.items()}
+            return update(state, gather_batch(streams, here))
+
+    if not grouped:
+        run = one_seed
+    elif plan.seeds == "map":
+
+        def run(state: Any, streams: Any, indices: Any, count: Array) -> Any:
+            own = {k: v._replace(pool=None) for k, v in streams.items()}
+
+            def seed(args: Any) -> Any:
+                state, own, indices = args
+                full = {k: v._replace(pool=streams[k].pool) for k, v in own.items()}
+                return one_seed(state, full, indices, count)
+
+            return jax.lax.map(seed, (state, own, indices))
+
+    else:
+
+        def run(state: Any, streams: Any, indices: Any, count: Array) -> Any:
+            axes = (0, dict.fromkeys(streams, PER_SEED), 0, None)
+            return jax.vmap(one_seed, in_axes=axes)(state, streams, indices, count)
+
+    return jax.jit(run, donate_argnums=0)
+
+
+@functools.lru_cache(maxsize=4)
+def initialise_function(grouped: bool) -> Any:
+    """Jits ``(init, keys, streams) -> state``; ``init`` is a Partial, so its hparams
+    are traced and one program serves every value of them."""
+
+    def one_seed(init: Any, key: Any, streams: Any, size: int) -> TrainState:
+        index = jnp.arange(size) % jnp.maximum(size, 1)
+        rows = {
+            name: gather(stream, index % stream.rows.shape[0])
+            for name, stream in streams.items()
+        }
+        return init(key, Batch(**rows))
+
+    def run(init: Any, key: Any, streams: Any, size: int) -> TrainState:
+        if not grouped:
+            return one_seed(init, key, streams, size)
+        axes = (0, dict.fromkeys(streams, PER_SEED))
+        return jax.vmap(lambda k, s: one_seed(init, k, s, size), in_axes=axes)(
+            key, streams
+        )
+
+    return jax.jit(run, static_argnums=3)
+
+
+@functools.lru_cache(maxsize=512)
+def refresh_function(refresh: Callable[..., Any], grouped: bool) -> Any:
+    """Jits an adapter's refresh over whole training sets."""
+
+    def one_seed(state: TrainState, streams: Any) -> TrainState:
+        def view(name: str) -> Any:
+            stream = streams.get(name)
+            if stream is None:
+                return None
+            return gather(stream, jnp.arange(stream.rows.shape[0]))
+
+        return refresh(state, Views(view("source"), view("target")))
+
+    def run(state: TrainState, streams: Any) -> TrainState:
+        if not grouped:
+            return one_seed(state, streams)
+        axes = (0, dict.fromkeys(streams, PER_SEED))
+        return jax.vmap(one_seed, in_axes=axes)(state, streams)
+
+    return jax.jit(run, donate_argnums=0)
+
+
+_EXECUTABLES: dict[Any, Any] = {}
+
+
+def compiled(function: Any, *args: Any, static: tuple[Any, ...] = ()) -> tuple[Any, float]:
+    """Compiles a jitted function for these arguments ahead of time, once.
+
+    Returns:
+        The executable (call it without the static arguments) and the seconds that
+        compiling took in this call, 0 where it was there already.
+    """
+    leaves, structure = jax.tree.flatten(args)
+    shapes = tuple((jnp.shape(leaf), jax.typeof(leaf).dtype) for leaf in leaves)
+    key = (function, structure, shapes, static)
+    if key in _EXECUTABLES:
+        return _EXECUTABLES[key], 0.0
+    start = time.perf_counter()
+    _EXECUTABLES[key] = function.lower(*args, *static).compile()
+    return _EXECUTABLES[key], time.perf_counter() - start

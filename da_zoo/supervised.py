@@ -1,0 +1,230 @@
+"""Phases that minimise the task loss, with or without an alignment term beside it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Float
+
+from da_zoo.classifier import Classifier, Forward, classifier, task_loss
+from da_zoo.compose import from_updates, progress
+from da_zoo.network import Network
+from da_zoo.optimizers import make_optimizer
+from da_zoo.schedules import SCHEDULES, schedule_by_name
+from da_zoo.settings import Classes, Training
+from da_zoo.target_statistics import target_statistics
+from da_zoo.types import Aux, Batch, Key, Params, Phase, Recipe, TrainState, Update
+
+__all__ = ["Alignment", "aligned", "discrepancy", "supervised_model", "supervised_phase"]
+
+
+class Alignment(NamedTuple):
+    """What a method adds to the task loss. Keep it hashable: it names a program.
+
+    ``loss(params, state, forward, key) -> (weighted loss, metrics)``;
+    ``init(key, features_dim) -> extra parameter groups``, a discriminator say.
+    """
+
+    loss: Callable[
+        [Params, TrainState, Forward, Key],
+        tuple[Float[Array, ""], dict[str, Float[Array, ""]]],
+    ]
+    init: Callable[[Key, int], Params] | None = None
+
+
+def _everything(path: str) -> bool:
+    del path
+    return True
+
+
+@functools.lru_cache(maxsize=256)
+def _update(
+    forward_batch: Callable[..., Forward],
+    optimizer: str,
+    schedule: str,
+    alignment: Alignment | None,
+    wrt: Callable[[str], bool],
+    factors: tuple[tuple[str, float], ...],
+) -> Update:
+    """The one Update of most methods; memoised: equal arguments give one program."""
+
+    def loss(
+        params: Params, state: TrainState, batch: Batch, key: Key
+    ) -> tuple[Float[Array, ""], Aux]:
+        forward = forward_batch(params, state, batch)
+        total, metrics = task_loss(forward, batch)
+        if alignment is not None:
+            weighted, more = alignment.loss(params, state, forward, key)
+            total, metrics = total + weighted, metrics | more
+        return total, Aux(forward.stats, metrics, state.extra)
+
+    return Update(
+        "task",
+        loss,
+        wrt,
+        make_optimizer(optimizer, factors=dict(factors)),
+        schedule=SCHEDULES[schedule],
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _init_with(
+    init_params: Callable[..., Any], init_alignment: Callable[[Key, int], Params]
+) -> Callable[..., Any]:
+    """Adds an alignment's own parameter groups to a classifier's."""
+
+    def init(key: Key, batch: Batch) -> tuple[Params, dict[str, Any], dict[str, Any]]:
+        params, stats, extra = init_params(key, batch)
+        head = next(v for k, v in params.items() if k.startswith("head_"))
+        return params | init_alignment(key, head["kernel"].shape[0]), stats, extra
+
+    return init
+
+
+@functools.lru_cache(maxsize=256)
+def discrepancy(
+    distance: Callable[[Array, Array], Float[Array, ""]], metric: str, schedule: str
+) -> Alignment:
+    """Builds the term ``trade_off * schedule(progress) * distance(fs, ft)``.
+
+    Args:
+        distance: of source and target features; the same object for the same settings.
+        metric: what the history calls it.
+        schedule: name of a schedule of the trade-off.
+
+    Raises:
+        ValueError: for an unknown schedule.
+    """
+    ramp = schedule_by_name(schedule)
+
+    def loss(
+        params: Params, state: TrainState, forward: Forward, key: Key
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        del params, key
+        value = distance(forward.features["source"], forward.features["target"])
+        return state.hparams["trade_off"] * ramp(progress(state)) * value, {metric: value}
+
+    return Alignment(loss)
+
+
+def supervised_model(
+    network: Network, classes: Classes, batch_norm: str, *, labelled_target: bool
+) -> Classifier:
+    """Returns the classifier of a method that trains on source and target at once.
+
+    A second head exists only where the target has a label space of its own.
+    """
+    if classes.shared or not labelled_target:
+        answers = (("source", "source"), ("target", "source"))
+        return classifier(
+            network,
+            width=classes.width,
+            batch_norm=batch_norm,
+            answers=answers if classes.shared else answers[:1],
+        )
+    return classifier(
+        network,
+        width=classes.width,
+        batch_norm=batch_norm,
+        heads=("source", "target"),
+        answers=(("source", "source"), ("target", "target")),
+    )
+
+
+def supervised_phase(
+    name: str,
+    model: Classifier,
+    classes: Classes,
+    training: Training,
+    *,
+    uses: frozenset[str],
+    alignment: Alignment | None = None,
+    wrt: Callable[[str], bool] = _everything,
+    factors: tuple[tuple[str, float], ...] = (),
+    hparams: dict[str, float] | None = None,
+    warm_start: Callable[[TrainState, TrainState], TrainState] | None = None,
+    share: float = 1.0,
+) -> Phase:
+    """Builds a phase with one supervised Update.
+
+    Args:
+        name: of the phase.
+        model: the classifier.
+        classes: the label spaces.
+        training: optimiser, decay and floats.
+        uses: the streams it reads.
+        alignment: what is added to the task loss.
+        wrt: which parameters train.
+        factors: path prefix -> multiplier of the learning rate.
+        hparams: the method's own floats.
+        warm_start: how it takes over from the phase before.
+        share: of the recipe's steps.
+    """
+    values = {
+        "learning_rate": training.learning_rate,
+        "weight_decay": training.weight_decay,
+        **classes.hparams,
+        **(hparams or {}),
+    }
+    update = _update(
+        model.forward, training.optimizer, training.schedule, alignment, wrt, factors
+    )
+    init_params = model.init_params
+    if alignment is not None and alignment.init is not None:
+        init_params = _init_with(init_params, alignment.init)
+    return Phase(
+        name,
+        from_updates(init_params, (update,), predict=model.predict, hparams=values),
+        uses,
+        warm_start=warm_start,
+        share=share,
+    )
+
+
+def aligned(
+    network: Network,
+    classes: Classes,
+    training: Training,
+    alignment: Alignment,
+    *,
+    hparams: dict[str, float],
+    labelled_target: bool,
+) -> Recipe:
+    """Builds the recipe of a method that is the task loss plus one alignment term.
+
+    Args:
+        network: the encoder.
+        classes: the label spaces; with two of them ``labelled_target`` must be set.
+        training: the shared settings.
+        alignment: the term.
+        hparams: its floats.
+        labelled_target: whether some target rows come with labels (track F).
+
+    Returns:
+        One training phase, and under a batch-norm policy per domain the phase that
+        estimates the target's statistics.
+
+    Raises:
+        ValueError: if the label spaces differ and the target has no labelled rows.
+    """
+    if not classes.shared and not labelled_target:
+        raise ValueError(
+            "source and target have different label spaces: a target head needs "
+            "labelled target rows; pass labelled_target=True"
+        )
+    model = supervised_model(
+        network, classes, training.batch_norm, labelled_target=labelled_target
+    )
+    streams = {"source", "target"} | ({"target_labelled"} if labelled_target else set())
+    phase = supervised_phase(
+        "adapt",
+        model,
+        classes,
+        training,
+        uses=frozenset(streams),
+        alignment=alignment,
+        hparams=hparams,
+    )
+    if training.batch_norm not in ("separate", "domain_specific"):
+        return (phase,)
+    return (phase, target_statistics(network, training.batch_norm, model, classes))
