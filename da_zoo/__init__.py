@@ -4,7 +4,7 @@ Three front doors: :class:`DomainAdapter` (scikit-learn style), pure functions
 (``methods``, ``fit``, ``make_train_step``, ``losses``) and the command ``da-zoo``.
 """
 
-from da_zoo import layers, losses, metrics, methods, models, schedules
+from da_zoo import layers, losses, methods, metrics, models, schedules
 from da_zoo.compose import from_updates, with_hparams
 from da_zoo.data.arrays import ArrayData
 from da_zoo.estimator import DomainAdapter

@@ -29,7 +29,9 @@ class Forward(NamedTuple):
 class Classifier(NamedTuple):
     """``init_params(key, batch)``, ``forward(params, state, batch)``, ``predict``."""
 
-    init_params: Callable[[Key, Batch], tuple[Params, dict[str, PyTree], dict[str, Any]]]
+    init_params: Callable[
+        [Key, Batch], tuple[Params, dict[str, PyTree], dict[str, Any]]
+    ]
     forward: Callable[..., Forward]
     predict: Callable[..., Predictions]
 
@@ -201,4 +203,3 @@ def task_loss(
         logits = forward.logits[stream]
         metrics[f"{stream}_loss"] = cross_entropy(logits, rows.y, weight=weight)
     return jnp.sum(jnp.stack(list(metrics.values()))), metrics
-

@@ -53,9 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         "x 5 seeds) or full (20 x 10); default: quick",
     )
     bench.add_argument("--steps", type=int, metavar="N", help="default: the suite's")
-    bench.add_argument("--out", default="results", metavar="DIR", help="default: results")
+    bench.add_argument(
+        "--out", default="results", metavar="DIR", help="default: results"
+    )
     bench.add_argument("--data", metavar="DIR", help="folder of the real data sets")
-    bench.add_argument("--device", metavar="cpu|gpu|tpu", help="default: what JAX finds")
+    bench.add_argument(
+        "--device", metavar="cpu|gpu|tpu", help="default: what JAX finds"
+    )
     bench.add_argument("--no-progress", action="store_true", help="no progress bar")
 
     report = commands.add_parser("report", help="write leaderboard and report again")
@@ -109,7 +113,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         data_dir=arguments.data,
         progress=not arguments.no_progress,
     )
-    print(result.leaderboard.text())
+    print(result.leaderboard.to_text())
     out = Path(arguments.out)
     print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
     print(f"Report:      {result.report}")
@@ -126,7 +130,7 @@ def _report(arguments: argparse.Namespace) -> int:
     board, path, problems = render(arguments.dir)
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(board.text())
+    print(board.to_text())
     print(f"\nReport: {path}")
     return 0
 
@@ -138,9 +142,11 @@ def _status(arguments: argparse.Namespace) -> int:
 
     if not Path(arguments.dir).is_dir():
         raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
-    rows, problems = RowStore.open(arguments.dir).read()
+    rows, problems = RowStore.open(arguments.dir, create=False).read()
     count = Counter((row["suite"], row["status"]) for row in rows)
-    print(f"{arguments.dir}: {len(rows)} rows in {len({r['group'] for r in rows})} groups")
+    print(
+        f"{arguments.dir}: {len(rows)} rows in {len({r['group'] for r in rows})} groups"
+    )
     for (suite, status), number in sorted(count.items()):
         print(f"  {suite:<20} {status:<8} {number}")
     for row in rows:
@@ -150,7 +156,7 @@ def _status(arguments: argparse.Namespace) -> int:
                 f"{row['reason']}"
             )
     for problem in problems:
-        print(f"  {problem}")
+        print(f"  rows.jsonl, line {problem.line}: {problem.reason}")
     return 0
 
 
@@ -164,7 +170,9 @@ def _list(arguments: argparse.Namespace) -> int:
     elif arguments.what == "suites":
         for name in list_suites():
             suite = load_suite(name)
-            print(f"{name:<16} {len(suite.scenarios):>3} scenarios  {suite.description}")
+            print(
+                f"{name:<16} {len(suite.scenarios):>3} scenarios  {suite.description}"
+            )
     else:
         for scenario in load_suite(arguments.suite).scenarios:
             print(f"case {scenario.case}  {scenario.name:<28} {scenario.role}")

@@ -33,9 +33,7 @@ __all__ = [
     "with_hparams",
 ]
 
-InitParams = Callable[
-    [Key, Batch], tuple[Params, dict[str, PyTree], dict[str, Any]]
-]
+InitParams = Callable[[Key, Batch], tuple[Params, dict[str, PyTree], dict[str, Any]]]
 AfterFn = Callable[[TrainState, Batch, Key], TrainState]
 RefreshFn = Callable[[TrainState, Views], TrainState]
 
@@ -167,9 +165,7 @@ def is_refreshing(adapter: Adapter) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _structure(init_params: InitParams, updates: tuple[Update, ...]) -> Any:
-    def structure(
-        key: Key, batch: Batch, *, hparams: Mapping[str, Any]
-    ) -> TrainState:
+    def structure(key: Key, batch: Batch, *, hparams: Mapping[str, Any]) -> TrainState:
         return _init(init_params, updates, key, batch, hparams=hparams)
 
     return structure
@@ -206,7 +202,9 @@ def inherit(previous: TrainState, fresh: TrainState) -> TrainState:
 
     Example:
         >>> from da_zoo import methods, network_by_name
-        >>> recipe = methods.adabn(network_by_name("mlp"), classes=2, batch_norm="joint")
+        >>> recipe = methods.adabn(
+        ...     network_by_name("mlp"), classes=2, batch_norm="joint"
+        ... )
         >>> recipe[1].warm_start is inherit
         True
     """

@@ -1,6 +1,7 @@
 """A domain discriminator: a small dense network on features, one logit per row."""
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ def make_discriminator(hidden: tuple[int, ...] = (100,)) -> Discriminator:
         sizes = (features_dim, *hidden, 1)
         layers = {
             f"Dense_{i}": make_head(a, b).init(named_key(key, f"discriminator_{i}"))
-            for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for i, (a, b) in enumerate(itertools.pairwise(sizes))
         }
         return {"discriminator": layers}
 

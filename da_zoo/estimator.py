@@ -184,7 +184,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _refuse_streams(self, spec: Any, target: Any, labelled: Any) -> None:
         if spec.tracks == {"F"} and labelled is None:
             raise ValueError(
-                f"method {self.method!r} needs target labels: pass X_target and y_target"
+                f"method {self.method!r} needs target labels: pass X_target and "
+                "y_target"
             )
         if spec.name != "source_only" and target is None:
             raise ValueError(

@@ -1,7 +1,5 @@
-"""``fit``: runs a recipe's phases, chunks of steps per dispatch, seeds together."""
+"""``fit``: trains a recipe, seeds together, in the loop that suits the network."""
 
-import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,32 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, Shaped
 
-from da_zoo.compose import is_refreshing, named_key
-from da_zoo.data.arrays import ArrayData, Stream, gather_batch, on_device, order
-from da_zoo.programs import (
-    Plan,
-    advance_function,
-    compiled,
-    initialise_function,
-    plan_loop,
-    refresh_function,
+from da_zoo.data.arrays import ArrayData, gather_batch
+from da_zoo.phases import (
+    Job,
+    NonFiniteLossError,
+    OnMetrics,
+    Seeds,
+    Trained,
+    place,
+    run_phases,
 )
-from da_zoo.types import Adapter, Key, Phase, Predictions, Recipe, TrainState
+from da_zoo.programs import Plan, plan_loop
+from da_zoo.types import Adapter, Key, Predictions, Recipe, TrainState
 
-__all__ = ["FitResult", "NonFiniteLossError", "fit"]
-
-CHUNK = 200
-"""Steps per dispatch: metrics leave the device, and a progress bar moves, this often."""
-
-OnMetrics = Callable[[str, int, int, dict[str, np.ndarray]], None]
-
-
-class NonFiniteLossError(FloatingPointError):
-    """Training met a NaN or an infinity; the message says where."""
+__all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
 
 
 class FitResult(NamedTuple):
-    """What training leaves. Arrays have a leading seed axis iff ``fit`` was given one."""
+    """What training leaves; arrays have a leading seed axis iff ``fit`` got one."""
 
     state: TrainState
     adapter: Adapter
@@ -117,27 +107,27 @@ def fit(
     if seeds > 1:
         key = jax.vmap(lambda s: jax.random.fold_in(key, s))(jnp.arange(seeds))
     width = key.shape[0] if key.ndim else 0
-    job = _Job(data, key, steps, batch_size, loop, seeds_mode, on_nonfinite)
-    job = job._replace(on_metrics=on_metrics, name=name)
-    plan = _plan(recipe, job, width)
-    if not width:
-        return _run(recipe, job, plan, rows=None)
-    if plan.seeds != "sequential":
-        return _run(recipe, job, plan, rows=slice(None))
-    results = [_run(recipe, job, plan, rows=s) for s in range(width)]
-    return _stacked(results)
-
-
-class _Job(NamedTuple):
-    data: ArrayData
-    key: Key
-    steps: int
-    batch_size: int
-    loop: str
-    seeds_mode: str
-    on_nonfinite: str
-    on_metrics: OnMetrics | None = None
-    name: str = "recipe"
+    job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
+    plan = _plan(recipe, job, width, loop, seeds_mode)
+    lengths = phase_steps(recipe, steps)
+    if width and plan.seeds == "sequential":
+        runs = [
+            run_phases(recipe, lengths, job, plan, Seeds(width, number))
+            for number in range(width)
+        ]
+        trained = _stacked(runs)
+    else:
+        trained = run_phases(recipe, lengths, job, plan, Seeds(width))
+    return FitResult(
+        trained.state,
+        recipe[-1].adapter,
+        trained.history,
+        trained.finite,
+        trained.compile_seconds,
+        trained.fit_seconds,
+        plan,
+        trained.failures,
+    )
 
 
 def _check(
@@ -174,237 +164,28 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
     ]
 
 
-def _one_seed(tree: Any, seed: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[seed], tree)
-
-
-def _streams(
-    data: ArrayData, uses: frozenset[str], width: int, rows: Any
-) -> dict[str, Any]:
-    """The streams of a phase on the device: every seed's rows, one seed's, or plain."""
-    placed = {}
-    for name, stream in data.streams().items():
-        if name in uses:
-            device = on_device(stream, max(width, 1))
-            if not isinstance(rows, slice):
-                own = _one_seed(device._replace(pool=None), rows or 0)
-                device = own._replace(pool=device.pool)
-            placed[name] = device
-    return placed
-
-
-def _plan(recipe: Recipe, job: _Job, width: int) -> Plan:
-    """One plan for all phases, by the first that trains (they share the network)."""
+def _plan(recipe: Recipe, job: Job, width: int, loop: str, seeds_mode: str) -> Plan:
+    """One plan for all phases, by the first one's step (they share the network)."""
     phase = recipe[0]
-    streams = _streams(job.data, phase.uses, width, 0 if width else None)
-    key = job.key[0] if width else job.key
+    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None))
 
     def start(key: Key) -> Any:
         index = jnp.zeros(job.batch_size, jnp.int32)
         batch = gather_batch(streams, dict.fromkeys(streams, index))
         return phase.adapter.init(key, batch), batch
 
-    state, batch = jax.eval_shape(start, key)
-    return plan_loop(phase.adapter.update, state, batch, job.loop, job.seeds_mode)
+    state, batch = jax.eval_shape(start, job.key[0] if width else job.key)
+    return plan_loop(phase.adapter.update, state, batch, loop, seeds_mode)
 
 
-def _indices(
-    streams: dict[str, Stream],
-    words: list[tuple[int, ...]],
-    start: int,
-    stop: int,
-    batch: int,
-    room: int,
-    grouped: bool,
-) -> dict[str, jax.Array]:
-    """Row numbers of a chunk, [seeds, room, batch]; steps past ``stop`` are padding."""
-    result = {}
-    for name, stream in streams.items():
-        counts = np.broadcast_to(stream.count, (len(words),))
-        drawn = [
-            order(w, name, int(n), start, stop, batch)
-            for w, n in zip(words, counts, strict=True)
-        ]
-        padded = np.zeros((len(words), room, batch), np.int32)
-        padded[:, : stop - start] = np.stack(drawn)
-        result[name] = jnp.asarray(padded if grouped else padded[0])
-    return result
-
-
-def _run(recipe: Recipe, job: _Job, plan: Plan, rows: Any) -> FitResult:
-    """Runs all phases for a group of seeds (a slice), one of them, or a plain key."""
-    width = job.key.shape[0] if job.key.ndim else 0
-    grouped = isinstance(rows, slice)
-    key = job.key if rows is None or grouped else job.key[rows]
-    named = jax.vmap(named_key, in_axes=(0, None)) if grouped else named_key
-    fold = jax.vmap(jax.random.fold_in, in_axes=(0, None)) if grouped else (
-        jax.random.fold_in
-    )
-    key_weights, key_order, key_steps = (
-        named(key, use) for use in ("weights", "order", "steps")
-    )
-    history: dict[str, np.ndarray] = {}
-    finite = np.ones(width if grouped else (), bool)
-    failures: list[str] = []
-    seconds_compile = 0.0
-    began = time.perf_counter()
-    state: TrainState | None = None
-    for number, (phase, total) in enumerate(
-        zip(recipe, phase_steps(recipe, job.steps), strict=True)
-    ):
-        streams = _streams(job.data, phase.uses, width, rows)
-        init, seconds = compiled(
-            initialise_function(grouped),
-            phase.adapter.init,
-            key_weights,
-            streams,
-            static=(job.batch_size,),
-        )
-        seconds_compile += seconds
-        fresh = init(phase.adapter.init, key_weights, streams)
-        if state is not None and phase.warm_start is not None:
-            fresh = phase.warm_start(state, fresh)
-        shape = (width,) if grouped else ()
-        state = fresh._replace(
-            key=fold(key_steps, number),
-            step=jnp.zeros(shape, jnp.int32),
-            total_steps=jnp.full(shape, max(total, 1), jnp.float32),
-        )
-        words = jax.random.key_data(fold(key_order, number))
-        lines = np.asarray(words).reshape(max(width, 1) if grouped else 1, -1)
-        host = {n: s for n, s in job.data.streams().items() if n in phase.uses}
-        if not grouped and rows is not None:
-            host = {
-                n: s._replace(count=np.broadcast_to(s.count, (width,))[rows : rows + 1])
-                for n, s in host.items()
-            }
-        seeds_words = [tuple(int(w) for w in line) for line in lines]
-        parts: list[dict[str, np.ndarray]] = []
-        every = _refresh_every(phase, host, job.batch_size)
-        done = 0
-        while done < total:
-            stop = min(done + CHUNK, total)
-            if every:
-                stop = min(stop, (done // every + 1) * every)
-                if done % every == 0:
-                    refresh, seconds = compiled(
-                        refresh_function(phase.adapter.refresh, grouped), state, streams
-                    )
-                    seconds_compile += seconds
-                    state = refresh(state, streams)
-            indices = _indices(
-                host, seeds_words, done, stop, job.batch_size, CHUNK, grouped
-            )
-            state, metrics, seconds = _advance(
-                phase, plan, grouped, state, streams, indices, stop - done
-            )
-            seconds_compile += seconds
-            if metrics:
-                parts.append(metrics)
-                _judge(job, phase, done, metrics, parts, finite, failures)
-            done = stop
-            if job.on_metrics is not None:
-                job.on_metrics(phase.name, done, total, metrics)
-        for metric in parts[0] if parts else ():
-            joined = np.concatenate([part[metric] for part in parts], axis=-1)
-            history[f"{phase.name}/{metric}"] = joined
-    if state is None:
-        raise ValueError("a recipe must have at least one phase")
-    jax.block_until_ready(state)
-    seconds_fit = time.perf_counter() - began - seconds_compile
-    return FitResult(
-        state,
-        recipe[-1].adapter,
-        history,
-        finite,
-        seconds_compile,
-        seconds_fit,
-        plan,
-        tuple(failures),
-    )
-
-
-def _refresh_every(phase: Phase, host: dict[str, Stream], batch: int) -> int:
-    """Steps per epoch of the target (or the source), 0 where nothing is refreshed."""
-    if not is_refreshing(phase.adapter) or not host:
-        return 0
-    stream = host.get("target", next(iter(host.values())))
-    return max(1, int(np.ceil(stream.count.max() / batch)))
-
-
-def _advance(
-    phase: Phase,
-    plan: Plan,
-    grouped: bool,
-    state: TrainState,
-    streams: dict[str, Any],
-    indices: dict[str, jax.Array],
-    count: int,
-) -> tuple[TrainState, dict[str, np.ndarray], float]:
-    """Runs ``count`` steps; the metrics leave the device once, [seeds?, count]."""
-    function = advance_function(phase.adapter.update, plan, grouped)
-    first = jnp.int32(count if plan.loop == "scan" else 0)
-    program, seconds = compiled(function, state, streams, indices, first)
-    if plan.loop == "scan":
-        state, metrics = program(state, streams, indices, first)
-        cut = jax.tree.map(lambda m: np.asarray(m)[..., :count], metrics)
-        return state, cut, seconds
-    steps = []
-    for i in range(count):
-        state, metrics = program(state, streams, indices, jnp.int32(i))
-        steps.append(metrics)
-    joined = jax.tree.map(lambda *m: np.stack([np.asarray(v) for v in m], -1), *steps)
-    return state, joined, seconds
-
-
-def _judge(
-    job: _Job,
-    phase: Phase,
-    done: int,
-    metrics: dict[str, np.ndarray],
-    parts: list[dict[str, np.ndarray]],
-    finite: np.ndarray,
-    failures: list[str],
-) -> None:
-    """Marks or raises on the first non-finite metric of a chunk."""
-    good = np.stack([np.isfinite(values) for values in metrics.values()]).all(axis=0)
-    if good.all():
-        return
-    step = int(np.argmin(good.reshape(-1, good.shape[-1]).all(axis=0)))
-    bad = [name for name, values in metrics.items() if not np.isfinite(values).all()]
-    series = {
-        name: np.concatenate([part[name] for part in parts], axis=-1)[..., : done + step]
-        for name in metrics
-    }
-    last = {
-        name: [round(float(v), 4) for v in np.atleast_1d(values[..., -1])]
-        for name, values in series.items()
-        if values.shape[-1]
-    }
-    message = (
-        f"{job.name}: {', '.join(bad)} became non-finite at step {done + step} of phase "
-        f"{phase.name!r}; the last finite metrics were {last or 'none'}. A smaller "
-        "learning_rate or trade_off, or a look at the inputs' scale, usually helps"
-    )
-    if job.on_nonfinite == "raise":
-        raise NonFiniteLossError(message)
-    if np.asarray(finite & good.all(axis=-1) != finite).any():
-        failures.append(message)
-    finite &= good.all(axis=-1)
-
-
-def _stacked(results: list[FitResult]) -> FitResult:
+def _stacked(runs: list[Trained]) -> Trained:
     """Joins seeds that were trained one after another."""
-    first = results[0]
-    history = {
-        name: np.stack([result.history[name] for result in results])
-        for name in first.history
-    }
-    return first._replace(
-        state=jax.tree.map(lambda *leaves: jnp.stack(leaves), *(r.state for r in results)),
-        history=history,
-        finite=np.stack([result.finite for result in results]),
-        compile_seconds=sum(result.compile_seconds for result in results),
-        fit_seconds=sum(result.fit_seconds for result in results),
-        failures=tuple(failure for result in results for failure in result.failures),
+    first = runs[0]
+    return Trained(
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *(run.state for run in runs)),
+        {k: np.stack([run.history[k] for run in runs]) for k in first.history},
+        np.stack([run.finite for run in runs]),
+        tuple(failure for run in runs for failure in run.failures),
+        sum(run.compile_seconds for run in runs),
+        sum(run.fit_seconds for run in runs),
     )

@@ -7,7 +7,7 @@ method (:func:`make_head`), so an encoder ends in a feature vector.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -29,6 +29,7 @@ __all__ = [
 Train = bool | Callable[[str], bool]
 
 
+@runtime_checkable
 class ApplyFn(Protocol):
     """Runs an encoder on a batch."""
 
@@ -208,7 +209,9 @@ def network_from_linen(module: nn.Module, *, name: str | None = None) -> Network
         rngs = None if key is None else {"dropout": key}
         variables = {"params": params, **stats}
         if train is False or not stats:
-            return _as_outputs(module.apply(variables, x, rngs=rngs, **arguments)), stats
+            return _as_outputs(
+                module.apply(variables, x, rngs=rngs, **arguments)
+            ), stats
         mutable = list(stats)
         if callable(train):
             with _norms_trained_where(train):
@@ -302,7 +305,9 @@ def network_from_nnx(
         for path, node in nnx.iter_graph(model):
             if isinstance(node, nnx.BatchNorm):
                 here = "/".join(map(str, path))
-                node.use_running_average = not (train(here) if callable(train) else train)
+                node.use_running_average = not (
+                    train(here) if callable(train) else train
+                )
             if isinstance(node, nnx.Dropout):
                 node.deterministic = key is None
                 if key is not None:

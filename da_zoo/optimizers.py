@@ -59,7 +59,10 @@ def make_optimizer(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> hparams = {"learning_rate": jnp.float32(0.5), "weight_decay": jnp.float32(0)}
+        >>> hparams = {
+        ...     "learning_rate": jnp.float32(0.5),
+        ...     "weight_decay": jnp.float32(0),
+        ... }
         >>> optimizer = make_optimizer("sgd")(hparams)
         >>> params = {"w": jnp.zeros(())}
         >>> grads = {"w": jnp.ones(())}

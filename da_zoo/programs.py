@@ -19,7 +19,7 @@ from da_zoo.naming import choose
 from da_zoo.step import chunk_function
 from da_zoo.types import Batch, TrainState, Views
 
-__all__ = ["LOOPS", "SEEDS", "Plan", "compiled", "plan_loop"]
+__all__ = ["LOOPS", "SEEDS", "Plan", "compiled", "forget_programs", "plan_loop"]
 
 LOOPS = ("auto", "scan", "python")
 """scan: a chunk of steps in one program; python: one jitted step per dispatch."""
@@ -113,8 +113,10 @@ def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> A
 
 @functools.lru_cache(maxsize=4)
 def initialise_function(grouped: bool) -> Any:
-    """Jits ``(init, keys, streams) -> state``; ``init`` is a Partial, so its hparams
-    are traced and one program serves every value of them."""
+    """Jits ``(init, keys, streams) -> state``.
+
+    ``init`` is a Partial: its hparams are traced, one program serves all their values.
+    """
 
     def one_seed(init: Any, key: Any, streams: Any, size: int) -> TrainState:
         index = jnp.arange(size) % jnp.maximum(size, 1)
@@ -160,7 +162,9 @@ def refresh_function(refresh: Callable[..., Any], grouped: bool) -> Any:
 _EXECUTABLES: dict[Any, Any] = {}
 
 
-def compiled(function: Any, *args: Any, static: tuple[Any, ...] = ()) -> tuple[Any, float]:
+def compiled(
+    function: Any, *args: Any, static: tuple[Any, ...] = ()
+) -> tuple[Any, float]:
     """Compiles a jitted function for these arguments ahead of time, once.
 
     Returns:
@@ -175,3 +179,8 @@ def compiled(function: Any, *args: Any, static: tuple[Any, ...] = ()) -> tuple[A
     start = time.perf_counter()
     _EXECUTABLES[key] = function.lower(*args, *static).compile()
     return _EXECUTABLES[key], time.perf_counter() - start
+
+
+def forget_programs() -> None:
+    """Drops every compiled program; long-lived processes and test suites may want it."""
+    _EXECUTABLES.clear()

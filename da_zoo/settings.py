@@ -19,7 +19,7 @@ class Settings(TypedDict, total=False):
     """
 
     learning_rate: float
-    """Step size at the start; heads get it, pre-trained layers perhaps a share of it."""
+    """Step size at the start; heads get it, tuned encoders perhaps a share of it."""
     weight_decay: float
     """L2 decay, coupled for "sgd", decoupled for "adam"."""
     optimizer: str

@@ -39,8 +39,11 @@ def make_train_step(
         >>> from da_zoo.types import Examples
         >>> adapter = methods.source_only(network_by_name("mlp"), classes=2)[0].adapter
         >>> rows = Examples(
-        ...     jnp.ones((4, 3)), jnp.array([0, 1, 0, 1]), jnp.ones(4, bool),
-        ...     jnp.arange(4), jnp.zeros(4, int),
+        ...     jnp.ones((4, 3)),
+        ...     jnp.array([0, 1, 0, 1]),
+        ...     jnp.ones(4, bool),
+        ...     jnp.arange(4),
+        ...     jnp.zeros(4, int),
         ... )
         >>> state = jax.jit(adapter.init)(jax.random.key(0), Batch(source=rows))
         >>> state, metrics = make_train_step(adapter)(state, Batch(source=rows))

@@ -15,7 +15,13 @@ from da_zoo.settings import Classes, Training
 from da_zoo.target_statistics import target_statistics
 from da_zoo.types import Aux, Batch, Key, Params, Phase, Recipe, TrainState, Update
 
-__all__ = ["Alignment", "aligned", "discrepancy", "supervised_model", "supervised_phase"]
+__all__ = [
+    "Alignment",
+    "aligned",
+    "discrepancy",
+    "supervised_model",
+    "supervised_phase",
+]
 
 
 class Alignment(NamedTuple):
@@ -102,7 +108,9 @@ def discrepancy(
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         del params, key
         value = distance(forward.features["source"], forward.features["target"])
-        return state.hparams["trade_off"] * ramp(progress(state)) * value, {metric: value}
+        return state.hparams["trade_off"] * ramp(progress(state)) * value, {
+            metric: value
+        }
 
     return Alignment(loss)
 

@@ -3,6 +3,7 @@
 Run it on a method of your own before you believe its results::
 
     from da_zoo.testing import check_adapter, toy_data
+
     check_adapter(my_method(network_by_name("mlp"), classes=3), toy_data())
 """
 
@@ -110,7 +111,9 @@ def _start(adapter: Adapter, batch: Batch, seed: int = 0) -> TrainState:
 def _check_shapes(phase: Phase, batch: Batch) -> None:
     """The state is a fixed point in structure, shapes and dtypes; nothing is weak."""
     state = jax.eval_shape(phase.adapter.init, jax.random.key(0), batch)
-    weak = [leaf for leaf in jax.tree.leaves(state) if getattr(leaf, "weak_type", False)]
+    weak = [
+        leaf for leaf in jax.tree.leaves(state) if getattr(leaf, "weak_type", False)
+    ]
     _require(not weak, phase, f"init returns weakly typed leaves: {weak}")
     after, metrics = jax.eval_shape(phase.adapter.update, state, batch)
     same = jax.tree.structure(state) == jax.tree.structure(after)
@@ -197,7 +200,8 @@ def _check_loops(recipe: Recipe, data: ArrayData) -> None:
         gap = _distance(_learned(reference.state), _learned(other.state))
         if gap > TOLERANCE:
             raise ContractError(
-                f"loop={loop!r}, seeds_mode={mode!r} differ from scan, vmap by {gap:.1e}"
+                f"loop={loop!r}, seeds_mode={mode!r} differ from scan and vmap by "
+                f"{gap:.1e}"
             )
 
 

@@ -14,7 +14,7 @@ from da_zoo.compose import inherit
 from da_zoo.network import Network, Train
 from da_zoo.partition import frozen_by
 from da_zoo.settings import Classes, Training
-from da_zoo.supervised import supervised_model, supervised_phase
+from da_zoo.supervised import supervised_phase
 from da_zoo.types import Phase, TrainState
 
 __all__ = ["source_phase", "source_then", "tuning_phase"]
@@ -56,8 +56,10 @@ def source_phase(
 def _tuned_model(
     network: Network, width: int, shared: bool, batch_norm: str, train: Train
 ) -> Classifier:
-    """Both heads; the tuned one answers for the target, and where the task is the same
-    for the source too. Its normalisation is the target's throughout: it is one model."""
+    """Has both heads; the tuned one answers for the target, and for the same task.
+
+    Its normalisation is the target's throughout: it is one model.
+    """
     return classifier(
         network,
         width=width,
@@ -142,8 +144,14 @@ def tuning_phase(
 
     def take_over(previous: TrainState, fresh: TrainState) -> TrainState:
         if freeze not in (NOTHING, ENCODER):
-            frozen_by(freeze, {k: v for k, v in fresh.params.items() if k != "head_source"})
-        return _from_source(classes, previous, fresh) if first else inherit(previous, fresh)
+            frozen_by(
+                freeze, {k: v for k, v in fresh.params.items() if k != "head_source"}
+            )
+        return (
+            _from_source(classes, previous, fresh)
+            if first
+            else inherit(previous, fresh)
+        )
 
     return supervised_phase(
         name,

@@ -7,7 +7,7 @@ Shapes: ``n`` rows of a batch, ``d`` features, ``k`` classes or outputs.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
@@ -117,6 +117,7 @@ class Aux(NamedTuple):
     extra: dict[str, Any]
 
 
+@runtime_checkable
 class LossFn(Protocol):
     """The one signature of every loss that an Update minimises."""
 
@@ -139,12 +140,14 @@ class Update(NamedTuple):
     repeat: int = 1
 
 
+@runtime_checkable
 class InitFn(Protocol):
     """Builds the first state from a key and one batch (for its shapes)."""
 
     def __call__(self, key: Key, batch: Batch, /) -> TrainState: ...
 
 
+@runtime_checkable
 class PredictFn(Protocol):
     """Predicts rows of either domain; which encoder and statistics is its knowledge."""
 
@@ -157,7 +160,9 @@ class Adapter(NamedTuple):
     """A method, as pure functions. Jit ``init``: an eager one shares buffers."""
 
     init: InitFn
-    update: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Float[Array, ""]]]]
+    update: Callable[
+        [TrainState, Batch], tuple[TrainState, dict[str, Float[Array, ""]]]
+    ]
     refresh: Callable[[TrainState, Views], TrainState]
     predict: PredictFn
 

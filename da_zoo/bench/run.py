@@ -189,7 +189,8 @@ def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:
     Raises:
         ValueError: if the folder is not a benchmark's.
     """
-    rows, problems = RowStore.open(out).read()
-    board = build_leaderboard(rows)
+    rows, problems = RowStore.open(out, create=False).read()
+    told = [f"rows.jsonl, line {p.line}: {p.reason}" for p in problems]
+    board = build_leaderboard(rows, told)
     board.write(out)
-    return board, write_report(board, out), [str(problem) for problem in problems]
+    return board, write_report(board, out), told

@@ -7,7 +7,6 @@ all its seeds; it is written by one ``write`` and is complete or run again.
 """
 
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,24 +15,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["FINAL_STATUSES", "SCHEMA_VERSION", "Problem", "Row", "RowStore"]
+from da_zoo.bench.rows import (
+    SCHEMA_VERSION,
+    Row,
+    last_complete,
+    refuse_constant,
+    row_flaw,
+    strict_json,
+)
 
-SCHEMA_VERSION = 1
-"""Version of a row's fields; a folder of another version is refused."""
-
-FINAL_STATUSES = ("ok", "failed", "timeout", "na")
-"""What a run can end as; ``na``: the method is undefined in that cell."""
-
-Row = dict[str, Any]
-"""One run: the fields of a line of ``rows.jsonl``."""
+__all__ = ["Problem", "RowStore"]
 
 _MARKER = "da_zoo benchmark"
 _MANIFEST = "manifest.json"
 # Left behind by a kill while the folder is being made: ours, though no manifest yet.
 _MANIFEST_DRAFT = "manifest.json.tmp"
 _ROWS = "rows.jsonl"
-_TEXT_FIELDS = ("group", "scenario", "track", "method", "status")
-_INTEGER_FIELDS = ("case", "configuration", "seed")
 _FLOAT16_LIMIT = float(np.finfo(np.float16).max)
 
 
@@ -43,6 +40,9 @@ class Problem(NamedTuple):
     line: int
     """Line number, from 1."""
     reason: str
+
+    def __str__(self) -> str:
+        return f"rows.jsonl, line {self.line}: {self.reason}"
 
 
 class RowStore:
@@ -139,9 +139,9 @@ class RowStore:
         lines = []
         for row in rows:
             full = {"schema_version": SCHEMA_VERSION, **row, "group_rows": len(rows)}
-            if flaw := _row_flaw(full):
+            if flaw := row_flaw(full):
                 raise ValueError(f"a row to append {flaw}")
-            lines.append(json.dumps(_finite(full), allow_nan=False) + "\n")
+            lines.append(json.dumps(strict_json(full), allow_nan=False) + "\n")
         created = not self.rows_path.exists()
         descriptor = os.open(
             self.rows_path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644
@@ -184,15 +184,15 @@ class RowStore:
                 problems.append(Problem(number, "is cut off (no line end)"))
                 continue
             try:
-                row = json.loads(line.decode(), parse_constant=_refuse_constant)
+                row = json.loads(line.decode(), parse_constant=refuse_constant)
             except ValueError as error:  # JSON and Unicode errors both are
                 problems.append(Problem(number, f"is not JSON: {error}"))
                 continue
-            if flaw := _row_flaw(row):
+            if flaw := row_flaw(row):
                 problems.append(Problem(number, flaw))
             else:
                 numbered.append((number, row))
-        return _last_complete(numbered), problems
+        return last_complete(numbered), problems
 
     def complete_groups(self, expected: Mapping[str, Iterable[int]]) -> set[str]:
         """Says which groups need not be run again.
@@ -206,7 +206,9 @@ class RowStore:
         seeds: dict[str, set[int]] = {}
         for row in self.read()[0]:
             seeds.setdefault(row["group"], set()).add(row["seed"])
-        return {g for g, wanted in expected.items() if set(wanted) <= seeds.get(g, set())}
+        return {
+            g for g, wanted in expected.items() if set(wanted) <= seeds.get(g, set())
+        }
 
     def save_logits(self, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
         """Stores a group's logits as float16, whole or not at all.
@@ -284,64 +286,6 @@ def _check_manifest(manifest: Path) -> None:
             f"out='{manifest.parent}' has rows of schema version {version}, this "
             f"da_zoo writes {SCHEMA_VERSION}: name a new folder"
         )
-
-
-def _row_flaw(row: Any) -> str:
-    """Says what is wrong with a row; "" where it can be used."""
-    if not isinstance(row, dict):
-        return "is no JSON object"
-    if row.get("schema_version") != SCHEMA_VERSION:
-        return f"has schema_version {row.get('schema_version')!r}, not {SCHEMA_VERSION}"
-    for name in _TEXT_FIELDS:
-        if not isinstance(row.get(name), str):
-            return f"has no text in field {name!r}"
-    for name in _INTEGER_FIELDS:
-        if not isinstance(row.get(name), int):
-            return f"has no integer in field {name!r}"
-    if row["status"] not in FINAL_STATUSES:
-        return f"has status {row['status']!r}, none of {', '.join(FINAL_STATUSES)}"
-    return ""
-
-
-def _finite(value: Any) -> Any:
-    """Makes a value strict JSON: non-finite numbers null, NumPy scalars plain."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(name): _finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not strict JSON")
-
-
-def _last_complete(numbered: list[tuple[int, Row]]) -> list[Row]:
-    """Keeps one writing of every group: the last complete one, if any is."""
-    # A writing is a run of lines without a gap, of one group, no seed twice.
-    writings: dict[str, list[list[tuple[int, Row]]]] = {}
-    previous: list[tuple[int, Row]] = []
-    for number, row in numbered:
-        continues = (
-            bool(previous)
-            and previous[-1][0] == number - 1
-            and previous[-1][1]["group"] == row["group"]
-            and row["seed"] not in {other["seed"] for _, other in previous}
-        )
-        if not continues:
-            previous = []
-            writings.setdefault(row["group"], []).append(previous)
-        previous.append((number, row))
-    kept: list[tuple[int, Row]] = []
-    for group in writings.values():
-        complete = [w for w in group if len(w) == w[0][1].get("group_rows", len(w))]
-        chosen = complete[-1] if complete else [line for w in group for line in w]
-        kept += {row["seed"]: (number, row) for number, row in chosen}.values()
-    return [row for _, row in sorted(kept, key=lambda line: line[0])]
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -132,7 +132,9 @@ class ArrayData:
         ValueError: for NaN, empty inputs, or shapes that differ between domains.
 
     Example:
-        >>> data = ArrayData(source=(np.ones((4, 2)), [0, 1, 0, 1]), target=np.ones((3, 2)))
+        >>> data = ArrayData(
+        ...     source=(np.ones((4, 2)), [0, 1, 0, 1]), target=np.ones((3, 2))
+        ... )
         >>> data.target.labels is None
         True
     """

@@ -1,17 +1,29 @@
 """Methods, one file each, and the registry that names them."""
 
-from da_zoo.methods.adabn import SPEC as _ADABN, adabn
-from da_zoo.methods.dan import SPEC as _DAN, dan
-from da_zoo.methods.dann import SPEC as _DANN, dann
-from da_zoo.methods.ddc import SPEC as _DDC, ddc
-from da_zoo.methods.deep_coral import SPEC as _DEEP_CORAL, deep_coral
-from da_zoo.methods.fine_tuning import SPEC as _FINE_TUNING, fine_tuning
-from da_zoo.methods.linear_probe import SPEC as _LINEAR_PROBE, linear_probe
-from da_zoo.methods.lp_ft import SPEC as _LP_FT, lp_ft
-from da_zoo.methods.partial_freezing import SPEC as _PARTIAL_FREEZING, partial_freezing
-from da_zoo.methods.pooled import SPEC as _POOLED, pooled
-from da_zoo.methods.source_only import SPEC as _SOURCE_ONLY, source_only
-from da_zoo.methods.target_only import SPEC as _TARGET_ONLY, target_only
+from da_zoo.methods.adabn import SPEC as _ADABN
+from da_zoo.methods.adabn import adabn
+from da_zoo.methods.dan import SPEC as _DAN
+from da_zoo.methods.dan import dan
+from da_zoo.methods.dann import SPEC as _DANN
+from da_zoo.methods.dann import dann
+from da_zoo.methods.ddc import SPEC as _DDC
+from da_zoo.methods.ddc import ddc
+from da_zoo.methods.deep_coral import SPEC as _DEEP_CORAL
+from da_zoo.methods.deep_coral import deep_coral
+from da_zoo.methods.fine_tuning import SPEC as _FINE_TUNING
+from da_zoo.methods.fine_tuning import fine_tuning
+from da_zoo.methods.linear_probe import SPEC as _LINEAR_PROBE
+from da_zoo.methods.linear_probe import linear_probe
+from da_zoo.methods.lp_ft import SPEC as _LP_FT
+from da_zoo.methods.lp_ft import lp_ft
+from da_zoo.methods.partial_freezing import SPEC as _PARTIAL_FREEZING
+from da_zoo.methods.partial_freezing import partial_freezing
+from da_zoo.methods.pooled import SPEC as _POOLED
+from da_zoo.methods.pooled import pooled
+from da_zoo.methods.source_only import SPEC as _SOURCE_ONLY
+from da_zoo.methods.source_only import source_only
+from da_zoo.methods.target_only import SPEC as _TARGET_ONLY
+from da_zoo.methods.target_only import target_only
 from da_zoo.registry import MethodSpec
 
 __all__ = [

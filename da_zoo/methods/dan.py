@@ -111,7 +111,11 @@ SPEC = MethodSpec(
             source="unbiased: the biased one can be lowered by killing features",
         ),
         Hyperparameter(
-            "bandwidths", None, scale="choice", traced=False, source="TLLib: five kernels"
+            "bandwidths",
+            None,
+            scale="choice",
+            traced=False,
+            source="TLLib: five kernels",
         ),
         Hyperparameter(
             "trade_off_schedule",

@@ -22,7 +22,7 @@ def deep_coral(
     labelled_target: bool = False,
     **settings: Unpack[Settings],
 ) -> Recipe:
-    """Builds training with a covariance-alignment term, exactly ||Cs - Ct||^2 / (4 d^2).
+    """Builds training with the term ||Cs - Ct||^2 / (4 d^2) of covariances.
 
     Args:
         network: the encoder.

@@ -49,9 +49,7 @@ def lp_ft(
     training = resolve_settings(**settings)
     spaces = resolve_classes(classes, training.width)
     half = (1.0 - SOURCE_SHARE) / 2
-    probe = tuning_phase(
-        "probe", network, spaces, training, freeze=ENCODER, share=half
-    )
+    probe = tuning_phase("probe", network, spaces, training, freeze=ENCODER, share=half)
     tune = tuning_phase(
         "tune",
         network,

@@ -1,0 +1,245 @@
+"""The leaderboard: rows with gains, summaries, verdicts, and the files they go to."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from da_zoo.bench.rows import SCHEMA_VERSION, Row, strict_json
+from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
+from da_zoo.bench.tables import markdown_tables, text_tables
+from da_zoo.bench.verdicts import Verdict, find_verdicts
+
+__all__ = ["FIELDS", "Leaderboard", "build_leaderboard"]
+
+FIELDS = (
+    "scenario",
+    "case",
+    "role",
+    "track",
+    "label_fraction",
+    "labelled_count",
+    "method",
+    "configuration",
+    "seed",
+    "status",
+    "reason",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "gain",
+    "nll",
+    "brier",
+    "ece",
+    "accuracy_oracle",
+    "source_accuracy",
+    "majority_accuracy",
+    "collapsed",
+    "fit_seconds",
+    "compile_seconds",
+    "evaluation_seconds",
+    "steps",
+    "parameters",
+    "suite",
+    "device",
+    "data_fingerprint",
+    "key",
+)
+"""What ``leaderboard.json`` and ``.csv`` say of a run; the rest is in rows.jsonl."""
+
+
+class Leaderboard(NamedTuple):
+    """All that the tables and the report show; see :func:`build_leaderboard`."""
+
+    rows: tuple[Row, ...]
+    """Every run with its ``gain``, in order of case, scenario, track and method."""
+    cases: tuple[Summary, ...]
+    """Per case, track and label fraction: scenarios averaged within each seed."""
+    scenarios: tuple[Summary, ...]
+    """Per scenario, track and label fraction."""
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+    """What is left out of the averages, and why."""
+
+    def write(self, out: str | Path) -> dict[str, Path]:
+        """Writes ``leaderboard.json``, ``.csv`` and ``.md`` into a folder.
+
+        Args:
+            out: an existing folder. Nothing in the files depends on the time, so the
+                same rows give the same files.
+
+        Returns:
+            the files by extension.
+        """
+        paths = {kind: Path(out) / f"leaderboard.{kind}" for kind in _WRITERS}
+        for kind, path in paths.items():
+            _WRITERS[kind](self, path)
+        return paths
+
+    def to_text(self, width: int = 100) -> str:
+        """Returns verdicts and per-case tables as plain text for a terminal.
+
+        Args:
+            width: columns, at least 100.
+        """
+        return text_tables(self.cases, self.verdicts, self.notes, width=width)
+
+
+def build_leaderboard(
+    rows: Iterable[Row], problems: Iterable[object] = ()
+) -> Leaderboard:
+    """Aggregates rows: gains, averages with intervals, verdicts.
+
+    Only finished runs of configuration 0 (the documented defaults) are averaged:
+    nothing is imputed, nothing is dropped without a note.
+
+    Args:
+        rows: as of :meth:`da_zoo.bench.store.RowStore.read`.
+        problems: lines that could not be read; they are repeated in the notes.
+
+    Example:
+        >>> cell = {"case": 3, "scenario": "s", "track": "U", "label_fraction": None}
+        >>> cell |= {"status": "ok", "configuration": 0, "seed": 0, "macro_f1": 0.5}
+        >>> board = build_leaderboard(
+        ...     [
+        ...         {**cell, "method": "source_only", "accuracy": 0.5},
+        ...         {**cell, "method": "dann", "accuracy": 0.75},
+        ...     ]
+        ... )
+        >>> [(s.method, s.gain.mean) for s in board.cases]
+        [('dann', 0.25), ('source_only', 0.0)]
+    """
+    notes = [f"{problem}." for problem in problems]
+    current, superseded = _current(rows)
+    if superseded:
+        notes.append(
+            f"{superseded} rows are of other runs of the same cells (fewer steps or "
+            "seeds, or older) and are left out."
+        )
+    complete = sorted(add_gains(current), key=_row_order)
+    unfinished = _unfinished(complete)
+    if unfinished:
+        notes.append(
+            f"{len(unfinished)} unfinished row groups are left out of the averages: "
+            f"{', '.join(sorted(unfinished))}. Run the same command again."
+        )
+    averaged = [
+        row
+        for row in complete
+        if row["configuration"] == 0 and _cell_name(row) not in unfinished
+    ]
+    if others := sum(row["configuration"] != 0 for row in complete):
+        notes.append(
+            f"{others} rows are of configurations other than the defaults; the tables "
+            "show the defaults, leaderboard.csv has all."
+        )
+    notes += _status_notes(averaged)
+    cases = tuple(summarise(averaged, by_scenario=False))
+    scenarios = tuple(summarise(averaged, by_scenario=True))
+    verdicts = find_verdicts(cases, scenarios)
+    return Leaderboard(tuple(complete), cases, scenarios, verdicts, tuple(notes))
+
+
+def _cell(row: Row) -> tuple[Any, ...]:
+    fields = ("scenario", "track", "label_fraction", "method", "configuration")
+    return tuple(row[field] for field in fields)
+
+
+def _cell_name(row: Row) -> str:
+    fraction = "" if row["label_fraction"] is None else f" {row['label_fraction']:g}"
+    return f"{row['method']} on {row['scenario']} ({row['track']}{fraction})"
+
+
+def _current(rows: Iterable[Row]) -> tuple[list[Row], int]:
+    """Keeps one row group per cell: a folder may hold several runs of it.
+
+    The longest training with the most seeds wins, so that a quick look after a long
+    benchmark does not replace it; among equals the one that was written last.
+    """
+    cells: dict[tuple[Any, ...], dict[str, list[Row]]] = {}
+    for row in rows:
+        groups = cells.setdefault(_cell(row), {})
+        groups.setdefault(row.get("group", ""), []).append(row)
+    kept: list[Row] = []
+    dropped = 0
+    for groups in cells.values():
+        writings = list(groups.values())
+        size = [
+            (
+                max(row.get("steps") or 0 for row in own),
+                len(own) >= own[0].get("group_rows", 0),
+                len(own),
+                position,
+            )
+            for position, own in enumerate(writings)
+        ]
+        chosen = writings[size.index(max(size))]
+        kept += chosen
+        dropped += sum(map(len, writings)) - len(chosen)
+    return kept, dropped
+
+
+def _unfinished(rows: list[Row]) -> set[str]:
+    """Names the cells with fewer rows than were written together."""
+    count = Counter(map(_cell, rows))
+    return {_cell_name(r) for r in rows if count[_cell(r)] < r.get("group_rows", 0)}
+
+
+def _status_notes(rows: list[Row]) -> list[str]:
+    notes = []
+    for status in ("failed", "timeout"):
+        broken = [row for row in rows if row["status"] == status]
+        if broken:
+            cells = sorted({_cell_name(row) for row in broken})
+            runs = "run" if len(broken) == 1 else "runs"
+            notes.append(f"{len(broken)} {runs} ended as {status}: {', '.join(cells)}.")
+    fallen = sorted({_cell_name(row) for row in rows if row.get("collapsed")})
+    if fallen:
+        notes.append(f"Predictions collapsed onto few classes: {', '.join(fallen)}.")
+    ungained = {
+        _cell_name(row) for row in rows if row["status"] == "ok" and row["gain"] is None
+    }
+    if ungained:
+        notes.append(
+            f"{len(ungained)} cells have runs without a gain: the baseline has no run "
+            "with the same seed, data and steps."
+        )
+    return notes
+
+
+def _row_order(row: Row) -> tuple[Any, ...]:
+    fraction = row["label_fraction"] or 0.0
+    place = (row["case"], row["scenario"], row["track"] != "U", fraction)
+    return (*place, is_oracle(row), row["method"], row["configuration"], row["seed"])
+
+
+def _write_json(board: Leaderboard, path: Path) -> None:
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "rows": [{name: row.get(name) for name in FIELDS} for row in board.rows],
+        "summary": {
+            "cases": [summary.to_json() for summary in board.cases],
+            "scenarios": [summary.to_json() for summary in board.scenarios],
+            "verdicts": [verdict._asdict() for verdict in board.verdicts],
+            "notes": list(board.notes),
+        },
+    }
+    text = json.dumps(strict_json(content), allow_nan=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_csv(board: Leaderboard, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: row.get(name) for name in FIELDS} for row in board.rows)
+
+
+def _write_markdown(board: Leaderboard, path: Path) -> None:
+    text = markdown_tables(board.cases, board.verdicts, board.notes)
+    path.write_text(text, encoding="utf-8")
+
+
+_WRITERS = {"json": _write_json, "csv": _write_csv, "md": _write_markdown}

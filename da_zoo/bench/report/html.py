@@ -1,0 +1,247 @@
+"""From a leaderboard to the page: what the template shows, in reading order."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from da_zoo.bench.leaderboard import Leaderboard
+from da_zoo.bench.report.figures import DotRow, dot_panel, gain_bar
+from da_zoo.bench.report.heatmap import heatmap
+from da_zoo.bench.report.provenance import provenance
+from da_zoo.bench.summary import BASELINES, Summary, is_oracle
+from da_zoo.bench.tables import LEGEND, case_tables, row_note, split_undefined
+from da_zoo.bench.wording import (
+    CASE_TITLES,
+    number,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    track_title,
+)
+
+__all__ = ["render_html"]
+
+_FOLDER = Path(__file__).parent
+
+_LARGEST_PAGE = 1_000_000
+"""Bytes."""
+
+_CASE_ROLES = {
+    1: "The placebo: nothing has to be adapted, so a loss is the method's own cost.",
+    2: "Inductive transfer: the same images, other labels.",
+    3: "Classic domain adaptation: other images, the same labels.",
+    4: "The hardest: other images and other labels; negative transfer is expected.",
+}
+
+_KIND_TITLES = {
+    "gain": "Above the baseline",
+    "loss": "Below the baseline",
+    "placebo": "As it should be",
+    "open": "No claim",
+}
+
+
+def render_html(leaderboard: Leaderboard) -> str:
+    """Renders the page.
+
+    Args:
+        leaderboard: from :func:`da_zoo.bench.leaderboard.build_leaderboard`.
+
+    Returns:
+        HTML with style, script and figures inline. All names are escaped.
+
+    Example:
+        >>> from da_zoo.bench.leaderboard import build_leaderboard
+        >>> render_html(build_leaderboard([])).startswith("<!doctype html>")
+        True
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        code=_code,
+        number=number,
+        percent=percent,
+        percent_interval=percent_interval,
+        points=points,
+        points_interval=points_interval,
+    )
+    # Our own files, not data: they go in as they are.
+    assets = {
+        name: Markup((_FOLDER / file).read_text(encoding="utf-8"))
+        for name, file in (("style", "style.css"), ("script", "script.js"))
+    }
+    content = {
+        **assets,
+        "facts": _facts(leaderboard),
+        "cases": _cases(leaderboard),
+        "heatmap": heatmap(leaderboard.scenarios),
+        "panels": _panels(leaderboard),
+        "scenarios": _scenario_rows(leaderboard.scenarios),
+        "provenance": provenance(leaderboard.rows),
+        "notes": leaderboard.notes,
+        "legend": LEGEND,
+    }
+    template = environment.get_template("template.html")
+    page = template.render(**content, detailed=True)
+    if len(page.encode()) < _LARGEST_PAGE:
+        return page
+    # A page that can be mailed is worth more than the longest tables in it.
+    return template.render(**content | {"panels": [], "scenarios": []}, detailed=False)
+
+
+def _code(text: str) -> Markup:
+    """Turns `names` in backticks into <code>, and escapes everything."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
+    )
+
+
+def _facts(board: Leaderboard) -> list[tuple[str, str]]:
+    """Returns the few numbers at the top of the page: (value, what it counts)."""
+    ok = [row for row in board.rows if row["status"] == "ok"]
+    broken = sum(row["status"] in ("failed", "timeout") for row in board.rows)
+
+    def count(field: str) -> int:
+        return len({row[field] for row in board.rows})
+
+    facts = [
+        (str(count("method")), "methods"),
+        (str(count("scenario")), "scenarios"),
+        (str(count("seed")), "seeds"),
+        (f"{len(ok):,}".replace(",", "\N{NARROW NO-BREAK SPACE}"), "finished runs"),
+    ]
+    if broken:
+        facts.append((str(broken), "failed runs"))
+    seconds = sum(
+        (row.get("fit_seconds") or 0.0) + (row.get("compile_seconds") or 0.0)
+        for row in ok
+    )
+    facts.append((f"{seconds / 60:.1f}", "minutes of training"))
+    return facts
+
+
+def _cases(board: Leaderboard) -> list[dict[str, Any]]:
+    cases: dict[int, dict[str, Any]] = {}
+    for (case, track, fraction), rows in case_tables(board.cases):
+        entry = cases.setdefault(
+            case,
+            {
+                "number": case,
+                "title": CASE_TITLES.get(case, ""),
+                "role": _CASE_ROLES.get(case, ""),
+                "verdicts": [
+                    (v.kind, _KIND_TITLES[v.kind], v.text)
+                    for v in board.verdicts
+                    if v.case == case
+                ],
+                "tables": [],
+            },
+        )
+        names = {
+            s.scenario
+            for s in board.scenarios
+            if (s.case, s.track, s.label_fraction) == (case, track, fraction)
+            and s.accuracy is not None
+        }
+        entry["tables"].append(_table(track, fraction, sorted(map(str, names)), rows))
+    return list(cases.values())
+
+
+def _table(
+    track: str, fraction: float | None, scenarios: list[str], rows: list[Summary]
+) -> dict[str, Any]:
+    gains = [row.gain for row in rows if row.gain is not None and not row.oracle]
+    ends = [gain.mean if gain.low is None else gain.low for gain in gains]
+    ends += [gain.mean if gain.high is None else gain.high for gain in gains]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    title = track_title(track, fraction)
+    defined, undefined = split_undefined(rows)
+    return {
+        "title": title[0].upper() + title[1:],
+        "track": track,
+        "baseline": BASELINES[track],
+        "scenarios": scenarios,
+        "rows": [
+            {
+                "summary": row,
+                "note": row_note(row),
+                "best": bool(row.best) and not row.oracle,
+                "bar": (
+                    gain_bar(row.gain, low, high)
+                    if row.gain is not None and not row.oracle and not row.baseline
+                    else ""
+                ),
+            }
+            for row in defined
+        ],
+        "undefined": undefined,
+    }
+
+
+def _shown(scenarios: Iterable[Summary]) -> list[tuple[tuple[Any, ...], list[Summary]]]:
+    """Groups summaries by scenario and track; leaves out what is undefined."""
+    tables: dict[tuple[Any, ...], list[Summary]] = {}
+    for s in scenarios:
+        if set(s.statuses) != {"na"} and not s.oracle:
+            key = (s.case, s.scenario, s.track, s.label_fraction)
+            tables.setdefault(key, []).append(s)
+    return list(tables.items())
+
+
+def _panels(board: Leaderboard) -> list[dict[str, Any]]:
+    seeds: dict[tuple[Any, ...], dict[int, float]] = {}
+    for row in board.rows:
+        if row["status"] == "ok" and row["configuration"] == 0:
+            cell = (row["scenario"], row["track"], row["label_fraction"], row["method"])
+            seeds.setdefault(cell, {})[row["seed"]] = row["accuracy"]
+    oracles = {
+        row["scenario"]: ("F", row["label_fraction"], row["method"])
+        for row in board.rows
+        if is_oracle(row)
+    }
+    panels = []
+    for (case, scenario, track, fraction), members in _shown(board.scenarios):
+        rows = [
+            DotRow(
+                s.method,
+                seeds.get((scenario, track, fraction, s.method), {}),
+                "baseline" if s.baseline else "",
+                row_note(s).split(" (")[0],
+            )
+            for s in members
+        ]
+        if scenario in oracles:
+            dots = seeds.get((scenario, *oracles[scenario]), {})
+            if dots:
+                rows.append(DotRow("oracle", dots, "oracle"))
+        title = track_title(track, fraction)
+        panels.append(
+            {
+                "case": case,
+                "scenario": scenario,
+                "title": title,
+                "figure": dot_panel(
+                    rows, label=f"Accuracy of every seed on {scenario}, {title}"
+                ),
+            }
+        )
+    return panels
+
+
+def _scenario_rows(scenarios: Sequence[Summary]) -> list[tuple[str, Summary]]:
+    return [
+        (track_title(s.track, s.label_fraction), s)
+        for s in scenarios
+        if s.accuracy is not None
+    ]

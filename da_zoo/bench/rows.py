@@ -1,0 +1,135 @@
+"""What a row is: one run, a strict JSON object with the fields of PROTOCOL."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "FINAL_STATUSES",
+    "SCHEMA_VERSION",
+    "Row",
+    "last_complete",
+    "refuse_constant",
+    "row_flaw",
+    "strict_json",
+]
+
+SCHEMA_VERSION = 1
+"""Version of a row's fields; a folder of another version is refused."""
+
+FINAL_STATUSES = ("ok", "failed", "timeout", "na")
+"""What a run can end as; ``na``: the method is undefined in that cell."""
+
+Row = dict[str, Any]
+"""One run: the fields of a line of ``rows.jsonl``."""
+
+_TEXT_FIELDS = ("group", "scenario", "track", "method", "status")
+_INTEGER_FIELDS = ("case", "configuration", "seed")
+
+
+def row_flaw(row: Any) -> str:
+    """Says what is wrong with a row; "" where it can be used.
+
+    Args:
+        row: what a line of ``rows.jsonl`` holds.
+
+    Example:
+        >>> row_flaw([1, 2])
+        'is no JSON object'
+        >>> row_flaw({"schema_version": 7})
+        'has schema_version 7, not 1'
+    """
+    if not isinstance(row, dict):
+        return "is no JSON object"
+    if row.get("schema_version") != SCHEMA_VERSION:
+        return f"has schema_version {row.get('schema_version')!r}, not {SCHEMA_VERSION}"
+    for name in _TEXT_FIELDS:
+        if not isinstance(row.get(name), str):
+            return f"has no text in field {name!r}"
+    for name in _INTEGER_FIELDS:
+        if not isinstance(row.get(name), int):
+            return f"has no integer in field {name!r}"
+    if row["status"] not in FINAL_STATUSES:
+        return f"has status {row['status']!r}, none of {', '.join(FINAL_STATUSES)}"
+    return ""
+
+
+def strict_json(value: Any) -> Any:
+    """Makes a value strict JSON: non-finite numbers null, NumPy scalars plain.
+
+    Args:
+        value: anything made of mappings, sequences, numbers and text.
+
+    Example:
+        >>> strict_json({"nll": float("inf"), "network": (128, 64)})
+        {'nll': None, 'network': [128, 64]}
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): strict_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_json(item) for item in value]
+    return value
+
+
+def refuse_constant(name: str) -> float:
+    """Refuses NaN and Infinity, which Python's JSON reader takes by default.
+
+    Args:
+        name: the constant, as handed over by ``json.loads(parse_constant=...)``.
+
+    Raises:
+        ValueError: always.
+
+    Example:
+        >>> refuse_constant("NaN")
+        Traceback (most recent call last):
+        ...
+        ValueError: NaN is not strict JSON
+    """
+    raise ValueError(f"{name} is not strict JSON")
+
+
+def last_complete(numbered: list[tuple[int, Row]]) -> list[Row]:
+    """Keeps one writing of every group: the last complete one, if any is.
+
+    Args:
+        numbered: usable rows with their line numbers, in the order of the file. A
+            missing number is a line that could not be used.
+
+    Returns:
+        the rows kept, in the order of the file. Of a group without a complete writing
+        the last row of each seed is kept: good rows survive.
+
+    Example:
+        >>> torn = {"group": "a", "seed": 0, "group_rows": 2, "accuracy": 0.1}
+        >>> whole = [torn | {"accuracy": 0.2}, torn | {"seed": 1}]
+        >>> kept = last_complete([(1, torn), (3, whole[0]), (4, whole[1])])
+        >>> kept == whole
+        True
+    """
+    # A writing is a run of lines without a gap, of one group, no seed twice.
+    writings: dict[str, list[list[tuple[int, Row]]]] = {}
+    previous: list[tuple[int, Row]] = []
+    for number, row in numbered:
+        continues = (
+            bool(previous)
+            and previous[-1][0] == number - 1
+            and previous[-1][1]["group"] == row["group"]
+            and row["seed"] not in {other["seed"] for _, other in previous}
+        )
+        if not continues:
+            previous = []
+            writings.setdefault(row["group"], []).append(previous)
+        previous.append((number, row))
+    kept: list[tuple[int, Row]] = []
+    for group in writings.values():
+        complete = [w for w in group if len(w) == w[0][1].get("group_rows", len(w))]
+        chosen = complete[-1] if complete else [line for w in group for line in w]
+        kept += {row["seed"]: (number, row) for number, row in chosen}.values()
+    return [row for _, row in sorted(kept, key=lambda line: line[0])]

@@ -1,0 +1,253 @@
+"""From rows to summaries: gains over the baseline, and means over seeds.
+
+The **gain** of a run is its accuracy minus that of the same-seed, same-scenario
+baseline: ``source_only`` in track U, ``target_only`` (from scratch) on the same
+labelled rows in track F. Failed and undefined runs enter no average.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from da_zoo.bench.rows import Row
+from da_zoo.bench.statistics import (
+    Interval,
+    mean_interval,
+    negative_transfer_rate,
+    paired_difference,
+)
+
+__all__ = ["BASELINES", "ORACLE", "Summary", "add_gains", "is_oracle", "summarise"]
+
+BASELINES = {"U": "source_only", "F": "target_only"}
+"""What a method has to beat, by track."""
+
+ORACLE = "target_only"
+"""The method whose run on all target labels is the oracle row."""
+
+
+class Summary(NamedTuple):
+    """One method in one table: averages over seeds, with 95 % intervals."""
+
+    case: int
+    scenario: str | None
+    """None: the average over the case's scenarios, taken within each seed first."""
+    track: str
+    label_fraction: float | None
+    method: str
+    accuracy: Interval | None
+    macro_f1: Interval | None
+    gain: Interval | None
+    """Paired over seeds; None where the baseline has no matching run."""
+    negative_transfer_rate: float | None
+    """Share of (scenario, seed) runs with a gain below -0.005."""
+    fit_seconds: float | None
+    compile_seconds: float | None
+    seeds: int
+    """How many seeds the averages are over."""
+    scenarios: int
+    """How many scenarios the averages are over."""
+    planned: int
+    """In how many scenarios the method is defined; more than ``scenarios`` where all
+    of one's runs failed, and then the average is not comparable."""
+    statuses: dict[str, int]
+    """Runs by status, so that what is left out of the averages is seen."""
+    reason: str
+    """Why runs are missing: of the first run that is not ok."""
+    best: bool | None
+    """In the leading group: its paired interval to the highest mean includes 0.
+    None where one seed, or a missing scenario, forbids the comparison."""
+
+    @property
+    def baseline(self) -> bool:
+        """Whether this is the row that gains are measured from."""
+        return self.method == BASELINES[self.track]
+
+    @property
+    def oracle(self) -> bool:
+        """Whether this is the supervised bound: trained on all target labels."""
+        return self.method == ORACLE and self.label_fraction == 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as plain JSON, intervals as {mean, low, high, n}."""
+        plain = self._asdict()
+        for name in ("accuracy", "macro_f1", "gain"):
+            interval = plain[name]
+            plain[name] = interval._asdict() if interval else None
+        return plain | {"baseline": self.baseline, "oracle": self.oracle}
+
+
+def is_oracle(row: Row) -> bool:
+    """Says whether a run is of the oracle: ``target_only`` on all target labels.
+
+    Example:
+        >>> is_oracle({"method": "target_only", "label_fraction": 1.0})
+        True
+    """
+    return row["method"] == ORACLE and row["label_fraction"] == 1.0
+
+
+def add_gains(rows: Iterable[Row]) -> list[Row]:
+    """Adds ``gain`` to each row: accuracy minus that of its baseline.
+
+    Args:
+        rows: one per run.
+
+    Returns:
+        copies with ``gain``, a difference in [-1, 1]: 0 for the baseline itself; None
+        where either run is not ok, or the two differ in steps or data, which would
+        make the difference one of budgets.
+
+    Example:
+        >>> cell = {"scenario": "s", "track": "U", "label_fraction": None, "seed": 0}
+        >>> cell |= {"status": "ok", "configuration": 0}
+        >>> base = {**cell, "method": "source_only", "accuracy": 0.5}
+        >>> rows = add_gains([base, {**cell, "method": "dann", "accuracy": 0.75}])
+        >>> [row["gain"] for row in rows]
+        [0.0, 0.25]
+    """
+    rows = list(rows)
+    baselines = {
+        _pair(row): row
+        for row in rows
+        if row["method"] == BASELINES[row["track"]] and row["configuration"] == 0
+    }
+    return [row | {"gain": _gain(row, baselines.get(_pair(row)))} for row in rows]
+
+
+def summarise(rows: Sequence[Row], *, by_scenario: bool) -> list[Summary]:
+    """Averages rows per table: (case, track, label fraction), one entry per method.
+
+    Args:
+        rows: with gains, at most one per method, scenario, track, fraction and seed.
+        by_scenario: True makes one table per scenario; False averages a case's
+            scenarios within each seed first, so that the interval is over seeds.
+
+    Returns:
+        tables in order, each from the highest gain (or accuracy) down, n/a last.
+    """
+    tables: dict[tuple[Any, ...], dict[str, list[Row]]] = {}
+    for row in rows:
+        scope = row["scenario"] if by_scenario else None
+        table = (row["case"], scope, row["track"], row["label_fraction"])
+        tables.setdefault(table, {}).setdefault(row["method"], []).append(row)
+    result: list[Summary] = []
+    for table in sorted(tables, key=_table_order):
+        methods = tables[table]
+        summaries = [_summary(table, name, own) for name, own in methods.items()]
+        summaries = _mark_best(summaries, methods)
+        result += sorted(summaries, key=_rank)
+    return result
+
+
+def _pair(row: Row) -> tuple[Any, ...]:
+    return row["scenario"], row["track"], row["label_fraction"], row["seed"]
+
+
+def _gain(row: Row, baseline: Row | None) -> float | None:
+    if baseline is None or row["status"] != "ok" or baseline["status"] != "ok":
+        return None
+    if any(row.get(f) != baseline.get(f) for f in ("steps", "data_fingerprint")):
+        return None
+    if row["accuracy"] is None or baseline["accuracy"] is None:
+        return None
+    return float(row["accuracy"] - baseline["accuracy"])
+
+
+def _table_order(table: tuple[Any, ...]) -> tuple[Any, ...]:
+    case, scenario, track, fraction = table
+    return case, scenario or "", track != "U", fraction or 0.0
+
+
+def _rank(summary: Summary) -> tuple[Any, ...]:
+    if summary.accuracy is None:
+        return 3, 0.0, summary.method
+    if summary.scenarios < summary.planned:
+        return 2, -summary.accuracy.mean, summary.method
+    # A missing gain must not sink the method: all of a table lack it together.
+    value = summary.gain.mean if summary.gain else summary.accuracy.mean
+    return summary.gain is None, -value, summary.method
+
+
+def _per_seed(rows: Sequence[Row], field: str) -> dict[int, float]:
+    """Averages a field over scenarios, for the seeds that have all of them."""
+    scenarios = {row["scenario"] for row in rows if row["status"] == "ok"}
+    values: dict[int, dict[str, float]] = {}
+    for row in rows:
+        if row["status"] == "ok" and row.get(field) is not None:
+            values.setdefault(row["seed"], {})[row["scenario"]] = row[field]
+    return {
+        seed: sum(own.values()) / len(own)
+        for seed, own in sorted(values.items())
+        if set(own) == scenarios
+    }
+
+
+def _interval(rows: Sequence[Row], field: str) -> Interval | None:
+    values = list(_per_seed(rows, field).values())
+    return mean_interval(values) if values else None
+
+
+def _mean(rows: Sequence[Row], field: str) -> float | None:
+    values = [row[field] for row in rows if row.get(field) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summary:
+    case, scenario, track, fraction = table
+    ok = [row for row in rows if row["status"] == "ok"]
+    gains = [row["gain"] for row in ok if row["gain"] is not None]
+    statuses: dict[str, int] = {}
+    for row in rows:
+        statuses[row["status"]] = statuses.get(row["status"], 0) + 1
+    reasons = [row.get("reason") for row in rows if row["status"] != "ok"]
+    is_baseline = method == BASELINES[track]
+    return Summary(
+        case=case,
+        scenario=scenario,
+        track=track,
+        label_fraction=fraction,
+        method=method,
+        accuracy=_interval(rows, "accuracy"),
+        macro_f1=_interval(rows, "macro_f1"),
+        gain=_interval(rows, "gain"),
+        negative_transfer_rate=(
+            negative_transfer_rate(gains) if gains and not is_baseline else None
+        ),
+        fit_seconds=_mean(ok, "fit_seconds"),
+        compile_seconds=_mean(ok, "compile_seconds"),
+        seeds=len(_per_seed(rows, "accuracy")),
+        scenarios=len({row["scenario"] for row in ok}),
+        planned=len({row["scenario"] for row in rows if row["status"] != "na"}),
+        statuses=statuses,
+        reason=next((reason for reason in reasons if reason), ""),
+        best=None,
+    )
+
+
+def _mark_best(
+    summaries: list[Summary], methods: dict[str, list[Row]]
+) -> list[Summary]:
+    """Marks all methods that seeds cannot tell from the highest mean."""
+    scored = [s for s in summaries if s.accuracy is not None]
+    if not scored:
+        return summaries
+    # An average over fewer scenarios is one over easier or harder ones.
+    complete = max(s.scenarios for s in scored)
+    rivals = [s for s in scored if s.scenarios == complete]
+    if len(rivals) < 2:
+        return summaries
+    top = max(rivals, key=lambda s: (s.accuracy.mean, s.seeds))  # type: ignore[union-attr]
+    highest = _per_seed(methods[top.method], "accuracy")
+    marked = []
+    for summary in summaries:
+        best = None
+        if summary in rivals:
+            own = _per_seed(methods[summary.method], "accuracy")
+            seeds = sorted(set(own) & set(highest))
+            if len(seeds) > 1:
+                difference = paired_difference(
+                    [highest[s] for s in seeds], [own[s] for s in seeds]
+                )
+                best = summary is top or not difference.above_zero
+        marked.append(summary._replace(best=best))
+    return marked

@@ -1,0 +1,1 @@
+"""Data: pools, splits, and readers of real sets."""

@@ -1,0 +1,166 @@
+"""Scores of a classifier, in float64 on the host."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import log_softmax
+
+__all__ = [
+    "accuracy",
+    "balanced_accuracy",
+    "brier",
+    "collapsed",
+    "ece",
+    "evaluate",
+    "macro_f1",
+    "nll",
+]
+
+Logits = Float[np.ndarray, "n k"]
+Labels = Int[np.ndarray, " n"]
+
+
+def accuracy(logits: Logits, labels: Labels) -> float:
+    """Share of rows whose largest logit is the label's, in [0, 1].
+
+    Example:
+        >>> accuracy(np.eye(2), np.array([0, 0]))
+        0.5
+    """
+    return float(np.mean(np.argmax(logits, axis=1) == labels))
+
+
+def balanced_accuracy(logits: Logits, labels: Labels) -> float:
+    """Mean recall over the classes that occur in ``labels``, in [0, 1].
+
+    Example:
+        >>> balanced_accuracy(np.array([[1.0, 0], [1, 0], [1, 0]]), np.array([0, 0, 1]))
+        0.5
+    """
+    predicted = np.argmax(logits, axis=1)
+    present = np.unique(labels)
+    return float(np.mean([np.mean(predicted[labels == c] == c) for c in present]))
+
+
+def macro_f1(logits: Logits, labels: Labels) -> float:
+    """Mean F1 over the classes that occur in labels or predictions, in [0, 1].
+
+    Example:
+        >>> macro_f1(np.eye(2), np.array([0, 1]))
+        1.0
+    """
+    predicted = np.argmax(logits, axis=1)
+    scores = []
+    for c in np.union1d(labels, predicted):
+        hits = np.sum((predicted == c) & (labels == c))
+        scores.append(2.0 * hits / (np.sum(predicted == c) + np.sum(labels == c)))
+    return float(np.mean(scores))
+
+
+def nll(logits: Logits, labels: Labels) -> float:
+    """Mean negative log-likelihood in nats, at least 0.
+
+    Example:
+        >>> round(nll(np.zeros((1, 2)), np.array([1])), 4)
+        0.6931
+    """
+    log_p = log_softmax(np.asarray(logits, np.float64), axis=1)
+    return float(-np.mean(log_p[np.arange(len(labels)), labels]))
+
+
+def brier(logits: Logits, labels: Labels) -> float:
+    """Mean squared distance of the probabilities from the one-hot label, in [0, 2].
+
+    Example:
+        >>> brier(np.zeros((1, 2)), np.array([1]))
+        0.5
+    """
+    p = np.exp(log_softmax(np.asarray(logits, np.float64), axis=1))
+    return float(np.mean(np.sum((p - np.eye(p.shape[1])[labels]) ** 2, axis=1)))
+
+
+def ece(logits: Logits, labels: Labels, *, bins: int = 15) -> float:
+    """Expected calibration error over equal-width bins of confidence, in [0, 1].
+
+    Raises:
+        ValueError: if there are no bins.
+
+    Example:
+        >>> ece(np.array([[0.0, 0.0]]), np.array([0]))
+        0.5
+
+    References:
+        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, got {bins}")
+    p = np.exp(log_softmax(np.asarray(logits, np.float64), axis=1))
+    confidence = p.max(axis=1)
+    right = np.argmax(p, axis=1) == labels
+    # Bins are open on the left: confidence 1 belongs to the last.
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    total = 0.0
+    for b in np.unique(which):
+        here = which == b
+        total += here.mean() * abs(right[here].mean() - confidence[here].mean())
+    return float(total)
+
+
+def evaluate(logits: Logits, labels: Labels, *, classes: int) -> dict[str, float]:
+    """Computes every score.
+
+    Args:
+        logits: [n, k].
+        labels: [n], 0..classes-1.
+        classes: number of classes k.
+
+    Returns:
+        accuracy, balanced_accuracy, macro_f1, nll, brier, ece.
+
+    Raises:
+        ValueError: for no rows, other shapes, or labels out of range.
+
+    Example:
+        >>> evaluate(np.eye(2), np.array([0, 1]), classes=2)["accuracy"]
+        1.0
+    """
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
+    if len(labels) == 0 or logits.shape != (len(labels), classes):
+        raise ValueError(
+            f"logits must be [{len(labels)}, {classes}] with at least one row, got "
+            f"{logits.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"labels must be 0..{classes - 1}, got {labels.min()}..{labels.max()}"
+        )
+    scores = (accuracy, balanced_accuracy, macro_f1, nll, brier, ece)
+    return {score.__name__: score(logits, labels) for score in scores}
+
+
+def _entropy(counts: np.ndarray) -> float:
+    p = counts[counts > 0] / counts.sum()
+    return float(-np.sum(p * np.log(p)))
+
+
+def collapsed(predicted: Labels, source_labels: Labels, classes: int) -> bool:
+    """Says whether predictions have fallen onto few classes.
+
+    That is: their class entropy is under half that of the source-train labels, or one
+    class has more than the larger of 90 % and the source majority plus 10 points.
+
+    Args:
+        predicted: labels given to target rows, 0..classes-1.
+        source_labels: labels of the source-train rows.
+        classes: number of classes.
+
+    Example:
+        >>> collapsed(np.zeros(10, int), np.arange(10), 10)
+        True
+    """
+    given = np.bincount(predicted, minlength=classes)
+    known = np.bincount(source_labels, minlength=classes)
+    majority = known.max() / known.sum()
+    return bool(
+        _entropy(given) < 0.5 * _entropy(known)
+        or given.max() / given.sum() > max(0.9, majority + 0.1)
+    )

@@ -1,0 +1,267 @@
+"""Turns a scenario and a seed into arrays, split, with labels apart from inputs."""
+
+import functools
+import hashlib
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from da_zoo.data.embedded import breast_cancer, digits8
+from da_zoo.data.npz import mnist, mnist_m, resize, usps
+from da_zoo.data.splits import Split
+from da_zoo.scenarios.maps import IMAGE_MAPS, LABEL_MAPS, SELECTIONS, TABLE_MAPS
+from da_zoo.scenarios.taxonomy import Scenario, Side
+
+__all__ = ["FILE_POOLS", "ScenarioData", "build"]
+
+FILE_POOLS = ("mnist", "usps", "mnist_m")
+"""Pools that are read from a folder that the user names."""
+SIZES = {"digits8": (560, 140, 397), "breast_cancer": (176, 44, 129)}
+"""Train and val rows of each side, and test rows that the sides share."""
+VAL_SHARE = 0.15
+FILE_MAPS = {"grey16": (16, 1), "rgb28": (28, 3)}
+"""Input maps of file pools: side and channels."""
+
+
+class ScenarioData(NamedTuple):
+    """All splits of a scenario at one seed.
+
+    Methods are handed inputs, source-train labels and the labelled share; everything
+    else that is labelled here is for the scorer.
+    """
+
+    source_train: Split
+    source_val: Split
+    source_test: Split
+    target_train: Split
+    target_val: Split
+    target_test: Split
+    source_classes: int
+    target_classes: int
+    fingerprint: str
+    """sha256 of inputs and labels, whatever file they came from."""
+
+
+def _generator(seed: int, *names: str) -> np.random.Generator:
+    return np.random.default_rng([seed, *(zlib.crc32(n.encode()) for n in names)])
+
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _keep(rows: np.ndarray, labels: np.ndarray, selection: str) -> np.ndarray:
+    rule = SELECTIONS[selection]
+    return rows[np.isin(labels[rows], rule)] if isinstance(rule, tuple) else rows
+
+
+def _digits_side(side: Side, parts: Parts, seed: int, name: str) -> list[Split]:
+    images, labels = digits8()
+    domain = side.domain
+    render = IMAGE_MAPS[domain.input_map]
+    kept = [_keep(rows, labels, domain.selection) for rows in parts]
+    pool = render(
+        images[np.concatenate(kept)], _generator(seed, name, domain.input_map)
+    )
+    return _cut(pool.astype(np.float32), kept, labels, side)
+
+
+def _cut(
+    pool: np.ndarray, parts: list[np.ndarray], labels: np.ndarray, side: Side
+) -> list[Split]:
+    """Splits a pool that holds the parts' rows one after another."""
+    apply = LABEL_MAPS[side.task.label_map].apply
+    splits, start = [], 0
+    for rows in parts:
+        place = np.arange(start, start + len(rows), dtype=np.int32)
+        splits.append(Split(pool, place, apply(labels[rows]).astype(np.int32)))
+        start += len(rows)
+    return splits
+
+
+def _embedded_digits(scenario: Scenario, seed: int) -> list[Split]:
+    train, val, test = SIZES["digits8"]
+    order = np.random.default_rng(seed).permutation(len(digits8()[1]))
+    each = train + val
+    tests = order[2 * each : 2 * each + test]
+    splits = []
+    for i, (name, side) in enumerate(
+        (("source", scenario.source), ("target", scenario.target))
+    ):
+        own = order[i * each : (i + 1) * each]
+        splits += _digits_side(side, (own[:train], own[train:], tests), seed, name)
+    return splits
+
+
+def _weighted_order(selection: str, seed: int) -> np.ndarray:
+    """All patients, in an order in which a biased rule's favourites come first."""
+    radius = breast_cancer()[0][:, 0]
+    z = (radius - radius.mean()) / radius.std()
+    strength = {"all": 0.0, "small_radius": -1.5, "large_radius": 1.5}[selection]
+    # Gumbel top-k: sorting by log weight plus Gumbel noise draws without replacement.
+    noise = _generator(seed, selection).gumbel(size=len(z))
+    return np.argsort(-(strength * z + noise))
+
+
+def _breast_cancer(scenario: Scenario, seed: int) -> list[Split]:
+    table, labels = breast_cancer()
+    train, val, test = SIZES["breast_cancer"]
+    tests = np.random.default_rng(seed).permutation(len(labels))[:test]
+    free = np.setdiff1d(np.arange(len(labels)), tests)
+    splits: list[Split] = []
+    scale: tuple[np.ndarray, np.ndarray] | None = None
+    for side in (scenario.source, scenario.target):
+        order = _weighted_order(side.domain.selection, seed)
+        own = order[np.isin(order, free)][: train + val]
+        free = np.setdiff1d(free, own)
+        parts = [own[:train], own[train:], tests]
+        x = table[np.concatenate(parts), TABLE_MAPS[side.domain.input_map]]
+        if scale is None:  # of the source's training rows, for both sides
+            scale = x[:train].mean(axis=0), x[:train].std(axis=0) + 1e-8
+        pool = ((x - scale[0]) / scale[1]).astype(np.float32)
+        splits += _cut(pool, parts, labels, side)
+    return splits
+
+
+@functools.lru_cache(maxsize=8)
+def _file_pool(
+    folder: str, pool: str, input_map: str
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """(images, labels, number of training images); one object for all seeds."""
+    if pool == "mnist_m":
+        digits = mnist_m(folder)[0]
+    else:
+        digits = {"mnist": mnist, "usps": usps}[pool](folder)
+    side, channels = FILE_MAPS[input_map]
+    images = np.concatenate(
+        [resize(x, side, channels) for x in (digits.x_train, digits.x_test)]
+    )
+    labels = np.concatenate([digits.y_train, digits.y_test])
+    return images, labels, len(digits.y_train)
+
+
+def _file_side(
+    side: Side, other: Side, seed: int, folder: str, name: str
+) -> list[Split]:
+    domain = side.domain
+    pool, labels, count = _file_pool(folder, domain.pool, domain.input_map)
+    train, test = np.arange(count), np.arange(count, len(labels))
+    if domain.pool == "mnist" and other.domain.pool == "mnist_m":
+        # MNIST-M's digits ARE MNIST's: a source that holds them is no other domain.
+        _, in_train, in_test = mnist_m(folder)
+        train = np.setdiff1d(train, in_train)
+        test = np.setdiff1d(test, count + in_test)
+    shuffled = _generator(seed, name, "val").permutation(
+        _keep(train, labels, domain.selection)
+    )
+    held = round(VAL_SHARE * len(shuffled))
+    parts = (
+        shuffled[held:],
+        shuffled[:held],
+        _keep(test, labels, domain.selection),
+    )
+    apply = LABEL_MAPS[side.task.label_map].apply
+    return [
+        Split(pool, rows.astype(np.int32), apply(labels[rows]).astype(np.int32))
+        for rows in parts
+    ]
+
+
+def _from_files(
+    scenario: Scenario, seed: int, data_dir: str | Path | None
+) -> list[Split]:
+    if data_dir is None:
+        raise ValueError(
+            f"scenario {scenario.name!r} reads files; name their folder with --data "
+            "(data_dir=...)"
+        )
+    folder = str(Path(data_dir).expanduser())
+    if not Path(folder).is_dir():
+        raise ValueError(f"data_dir {folder!r} is not a folder")
+    source, target = scenario.source, scenario.target
+    return [
+        *_file_side(source, target, seed, folder, "source"),
+        *_file_side(target, source, seed, folder, "target"),
+    ]
+
+
+_HASHES: dict[int, tuple[np.ndarray, bytes]] = {}
+
+
+def _pool_hash(pool: np.ndarray) -> bytes:
+    """Hashes an array once; it is kept, so that its id stays its own."""
+    if id(pool) not in _HASHES:
+        if len(_HASHES) >= 64:
+            _HASHES.clear()
+        raw = np.ascontiguousarray(pool)
+        head = f"{raw.dtype}{raw.shape}".encode()
+        _HASHES[id(pool)] = (pool, hashlib.sha256(head + raw.tobytes()).digest())
+    return _HASHES[id(pool)][1]
+
+
+def _fingerprint(splits: list[Split]) -> str:
+    hasher = hashlib.sha256()
+    for split in splits:
+        hasher.update(_pool_hash(split.pool))
+        hasher.update(split.rows.tobytes())
+        hasher.update(split.labels.tobytes())
+    return hasher.hexdigest()
+
+
+def check_classes(labels: np.ndarray, side: Side, scenario: str) -> None:
+    """Checks that the target's training rows hold every class they should.
+
+    Raises:
+        ValueError: naming the absent classes.
+    """
+    label_map = LABEL_MAPS[side.task.label_map]
+    rule = SELECTIONS[side.domain.selection]
+    kept = (
+        np.asarray(rule) if isinstance(rule, tuple) else np.arange(label_map.classes)
+    )
+    expected = np.unique(label_map.apply(kept)) if isinstance(rule, tuple) else kept
+    if len(absent := np.setdiff1d(expected, labels)):
+        raise ValueError(
+            f"scenario {scenario!r}: class {', '.join(map(str, absent))} is absent from "
+            "the target pool, so no labelled share can hold it"
+        )
+
+
+def build(
+    scenario: Scenario, *, seed: int, data_dir: str | Path | None = None
+) -> ScenarioData:
+    """Builds a scenario's arrays.
+
+    Args:
+        scenario: from a suite.
+        seed: of split and of the input maps' draws.
+        data_dir: folder of ``mnist.npz`` and the like, for file pools.
+
+    Returns:
+        Six splits. Source and target share no training row; the source's test rows are
+        the target's, rendered as the source, where both come from one pool.
+
+    Raises:
+        ValueError: if a file is missing or corrupt, or the target pool lacks a class.
+
+    Example:
+        >>> from da_zoo.scenarios import load_suite
+        >>> data = build(load_suite("embedded").scenarios[0], seed=0)
+        >>> data.target_train.x.shape
+        (560, 8, 8, 3)
+    """
+    pools = {scenario.source.domain.pool, scenario.target.domain.pool}
+    if pools == {"digits8"}:
+        splits = _embedded_digits(scenario, seed)
+    elif pools == {"breast_cancer"}:
+        splits = _breast_cancer(scenario, seed)
+    else:
+        splits = _from_files(scenario, seed, data_dir)
+    check_classes(splits[3].labels, scenario.target, scenario.name)
+    return ScenarioData(
+        *splits,
+        LABEL_MAPS[scenario.source.task.label_map].classes,
+        LABEL_MAPS[scenario.target.task.label_map].classes,
+        _fingerprint(splits),
+    )

@@ -1,0 +1,151 @@
+"""Suites: scenarios and their one table of defaults, read from TOML."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from da_zoo.naming import check_names, choose
+from da_zoo.scenarios.build import FILE_MAPS, FILE_POOLS
+from da_zoo.scenarios.maps import IMAGE_MAPS, LABEL_MAPS, SELECTIONS, TABLE_MAPS
+from da_zoo.scenarios.taxonomy import Domain, Scenario, Side, Task
+
+__all__ = ["Suite", "list_suites", "load_suite"]
+
+FOLDER = Path(__file__).parent / "suites"
+POOL_MAPS: dict[str, Iterable[str]] = {
+    "digits8": IMAGE_MAPS,
+    "breast_cancer": TABLE_MAPS,
+    **dict.fromkeys(FILE_POOLS, FILE_MAPS),
+}
+"""Which input maps a pool takes."""
+KEYS = {
+    "suite": ("name", "description", "label_fractions", "defaults", "scenarios"),
+    "scenario": ("name", "source", "target", "role"),
+    "side": ("pool", "selection", "input_map", "task"),
+}
+REQUIRED = ("network", "steps", "batch_size")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A set of scenarios with one table of defaults for all of them."""
+
+    name: str
+    description: str
+    scenarios: tuple[Scenario, ...]
+    label_fractions: tuple[float, ...]
+    defaults: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether any scenario reads files."""
+        return any(
+            side.domain.pool in FILE_POOLS
+            for scenario in self.scenarios
+            for side in (scenario.source, scenario.target)
+        )
+
+    @property
+    def width(self) -> int:
+        """The largest class count: every head is padded to it, so programs are shared."""
+        return max(
+            LABEL_MAPS[side.task.label_map].classes
+            for scenario in self.scenarios
+            for side in (scenario.source, scenario.target)
+        )
+
+
+def _side(table: Any, where: str) -> Side:
+    if not isinstance(table, Mapping):
+        raise ValueError(f"{where} must be a table, got {table!r}")
+    check_names(table, KEYS["side"], f"key in {where}")
+    for needed in ("pool", "task"):
+        if needed not in table:
+            raise ValueError(f"{where} lacks {needed!r}")
+    pool = table["pool"]
+    maps = choose(POOL_MAPS, pool, f"pool in {where}")
+    default = next(iter(maps))
+    input_map = table.get("input_map", default)
+    choose(dict.fromkeys(maps, 0), input_map, f"input_map of pool {pool!r} in {where}")
+    selection = table.get("selection", "all")
+    choose(SELECTIONS, selection, f"selection in {where}")
+    label_map = choose(LABEL_MAPS, table["task"], f"task in {where}")
+    return Side(
+        Domain(pool, selection, input_map), Task(label_map.label_space, table["task"])
+    )
+
+
+def _scenario(table: Mapping[str, Any], suite: str) -> Scenario:
+    name = table.get("name")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"suite {suite}: every scenario needs a name, got {table!r}")
+    where = f"scenario {name!r}"
+    check_names(table, KEYS["scenario"], f"key in {where}")
+    source, target = (
+        _side(table.get(end), f"{end} of {where}") for end in ("source", "target")
+    )
+    return Scenario(name, source, target, str(table.get("role", "")))
+
+
+def list_suites() -> list[str]:
+    """Names the suites that ship with the package.
+
+    Example:
+        >>> list_suites()
+        ['digits', 'embedded', 'embedded_full']
+    """
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_suite(name: str | Path) -> Suite:
+    """Reads a suite.
+
+    Args:
+        name: of a shipped suite, or the path of a TOML file.
+
+    Raises:
+        ValueError: for an unknown name, a file that cannot be read, and unknown keys,
+            pools, maps or tasks in it; the message gives the nearest names.
+
+    Example:
+        >>> load_suite("embedded").width
+        10
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ValueError(f"suite file {path} does not exist")
+    else:
+        known = {stem: FOLDER / f"{stem}.toml" for stem in list_suites()}
+        path = choose(known, str(name), "suite")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"suite file {path} is no valid TOML: {error}") from None
+    return _suite(table, path)
+
+
+def _suite(table: Mapping[str, Any], path: Path) -> Suite:
+    check_names(table, KEYS["suite"], f"key in {path.name}")
+    defaults = table.get("defaults", {})
+    for needed in REQUIRED:
+        if needed not in defaults:
+            raise ValueError(f"{path.name}: [defaults] lacks {needed!r}")
+    scenarios = tuple(
+        _scenario(entry, path.name) for entry in table.get("scenarios", ())
+    )
+    if not scenarios:
+        raise ValueError(f"{path.name} has no [[scenarios]]")
+    names = [scenario.name for scenario in scenarios]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{path.name} has scenarios of the same name: {doubled}")
+    fractions = tuple(float(q) for q in table.get("label_fractions", ()))
+    return Suite(
+        str(table.get("name", path.stem)),
+        str(table.get("description", "")),
+        scenarios,
+        fractions,
+        defaults,
+    )

@@ -1,0 +1,74 @@
+"""Domains, tasks and the four cases, computed.
+
+Pan and Yang ("A Survey on Transfer Learning", TKDE 2010): a domain is an input space
+with a distribution P(X), a task is a label space with a distribution P(Y | X). In code
+both are tuples of rules, equal iff every part is equal.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["Domain", "Scenario", "Side", "Task"]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where inputs come from.
+
+    Two disjoint random draws of a pool under one rule are one domain; a restriction to
+    some classes, or a biased selection, changes P(X) and is another.
+    """
+
+    pool: str
+    selection: str = "all"
+    input_map: str = "plain"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be predicted: a label space, and the map from the pool's labels."""
+
+    label_space: str
+    label_map: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One end of a transfer."""
+
+    domain: Domain
+    task: Task
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A source, a target, and what the pair is there to show."""
+
+    name: str
+    source: Side
+    target: Side
+    role: str = ""
+
+    @property
+    def same_domain(self) -> bool:
+        """Whether P(X) is the same."""
+        return self.source.domain == self.target.domain
+
+    @property
+    def same_task(self) -> bool:
+        """Whether label space and P(Y | X) are the same."""
+        return self.source.task == self.target.task
+
+    @property
+    def case(self) -> int:
+        """The relationship, 1 to 4.
+
+        1 same domain and task, 2 same domain and another task, 3 another domain and the
+        same task, 4 both different.
+
+        Example:
+            >>> digit = Task("digit", "digit")
+            >>> plain, inverted = Domain("digits8"), Domain("digits8", "all", "invert")
+            >>> Scenario("s", Side(plain, digit), Side(inverted, digit)).case
+            3
+        """
+        return 1 + (not self.same_task) + 2 * (not self.same_domain)
