@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
 from da_zoo.compose import named_key
 from da_zoo.naming import choose
@@ -156,8 +156,8 @@ def domain_encoder(network: Network, batch_norm: str = "joint") -> Encoder:
 
 
 def adopt_source(
-    params: Params, stats: dict[str, Array]
-) -> tuple[Params, dict[str, Array]]:
+    params: Params, stats: dict[str, Any]
+) -> tuple[Params, dict[str, Any]]:
     """Lets the target start from what the source learned: statistics, scale and shift.
 
     Used between a source phase and a target phase. Copies, because a donated state may

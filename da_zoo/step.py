@@ -79,16 +79,14 @@ def make_eval_step(adapter: Adapter) -> Callable[..., Predictions]:
     return jax.jit(adapter.predict, static_argnames="domain")
 
 
-def chunk_function(update: Step) -> Callable[..., tuple[TrainState, Metrics]]:
+def chunk_function(update: Step) -> Callable[..., Any]:
     """Returns ``(state, streams, indices, count) -> (state, metrics [steps])``.
 
     ``indices`` holds as many steps as a chunk has room for, of which the first
     ``count`` (traced) are run, so that one program serves a phase of any length.
     """
 
-    def run(
-        state: TrainState, streams: Any, indices: Any, count: Array
-    ) -> tuple[TrainState, Metrics]:
+    def run(state: TrainState, streams: Any, indices: Any, count: Array) -> Any:
         def at(i: Any) -> Batch:
             return gather_batch(streams, {k: v[i] for k, v in indices.items()})
 
@@ -96,7 +94,7 @@ def chunk_function(update: Step) -> Callable[..., tuple[TrainState, Metrics]]:
         shapes = jax.eval_shape(lambda s: update(s, at(0))[1], state)
         empty = jax.tree.map(lambda m: jnp.zeros((room, *m.shape), m.dtype), shapes)
 
-        def body(i: Array, carry: tuple[TrainState, Metrics]) -> Any:
+        def body(i: Any, carry: Any) -> Any:
             state, history = carry
             state, metrics = update(state, at(i))
             return state, jax.tree.map(lambda h, m: h.at[i].set(m), history, metrics)

@@ -169,7 +169,7 @@ def test_fine_tuning_moves_the_encoder_a_tenth_as_fast():
         moved.append(gap)
     kernel = ("encoder", "Dense_0", "kernel")
     slow_step, fast_step = (m[kernel[0]][kernel[1]][kernel[2]] for m in moved)
-    np.testing.assert_allclose(slow_step, 0.1 * fast_step, rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(slow_step, 0.1 * fast_step, rtol=1e-3, atol=1e-7)
     heads = [m["head_target"]["kernel"] for m in moved]
     np.testing.assert_allclose(*heads, rtol=1e-5)
     assert float(jnp.abs(moved[0]["head_source"]["kernel"]).max()) == 0.0

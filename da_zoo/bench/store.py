@@ -229,7 +229,7 @@ class RowStore:
             for name, array in arrays.items()
         }
         with draft.open("wb") as file:
-            np.savez_compressed(file, **halves)  # type: ignore[arg-type]
+            np.savez_compressed(file, **halves)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -244,7 +244,8 @@ class RowStore:
         """
         path = self._logits_path(group)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # Opened here: NumPy leaves a file that is no archive open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except Exception as error:
             raise ValueError(

@@ -45,7 +45,7 @@ _HEADER = (
     "compile s",
     "seeds",
 )
-_WIDTHS = (13, 22, 10, 7, 8, 11, 7)
+_WIDTHS = (13, 24, 9, 7, 8, 10, 7)
 
 
 def case_tables(

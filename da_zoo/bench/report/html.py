@@ -73,6 +73,7 @@ def render_html(leaderboard: Leaderboard) -> str:
         percent_interval=percent_interval,
         points=points,
         points_interval=points_interval,
+        soft=_soft,
     )
     # Our own files, not data: they go in as they are.
     assets = {
@@ -105,6 +106,11 @@ def _code(text: str) -> Markup:
         Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
         for i, part in enumerate(parts)
     )
+
+
+def _soft(name: str) -> Markup:
+    """Lets a long name wrap after its underscores, and escapes it."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _facts(board: Leaderboard) -> list[tuple[str, str]]:
