@@ -83,7 +83,7 @@ def _cache_programs() -> None:
 
     home = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     folder = os.environ.get("DA_ZOO_CACHE", str(Path(home) / "da_zoo" / "jax"))
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 

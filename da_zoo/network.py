@@ -313,12 +313,12 @@ def network_from_nnx(
                 if key is not None:
                     node.rngs = nnx.Rngs(dropout=key).dropout.fork()
         arguments = _call_arguments(
-            model.__call__,  # type: ignore[operator]
+            model.__call__,
             batch_statistics=bool(train),
             dropout=key is not None,
             weight=weight,
         )
-        outputs = _as_outputs(model(x, **arguments))  # type: ignore[operator]
+        outputs = _as_outputs(model(x, **arguments))
         new = nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
         return outputs, stats | {"batch_stats": new}
 

@@ -182,5 +182,5 @@ def compiled(
 
 
 def forget_programs() -> None:
-    """Drops every compiled program; long-lived processes and test suites may want it."""
+    """Drops every compiled program, which long-lived processes may want."""
     _EXECUTABLES.clear()

@@ -116,7 +116,8 @@ def _check_shapes(phase: Phase, batch: Batch) -> None:
     ]
     _require(not weak, phase, f"init returns weakly typed leaves: {weak}")
     after, metrics = jax.eval_shape(phase.adapter.update, state, batch)
-    same = jax.tree.structure(state) == jax.tree.structure(after)
+    before_and_after: Any = (jax.tree.structure(state), jax.tree.structure(after))
+    same = before_and_after[0] == before_and_after[1]
     _require(same, phase, "a step changes the structure of the state")
     for before, later in zip(
         jax.tree.leaves(state), jax.tree.leaves(after), strict=True
@@ -193,7 +194,7 @@ def _check_predictions(phase: Phase, batch: Batch) -> None:
 def _check_loops(recipe: Recipe, data: ArrayData) -> None:
     """Scan, Python loop, and seeds batched, mapped or alone end the same."""
     keys = jax.vmap(jax.random.key)(jnp.arange(2))
-    whole = {"steps": STEPS * len(recipe), "batch_size": BATCH}
+    whole: Any = {"steps": STEPS * len(recipe), "batch_size": BATCH}
     reference = fit(recipe, data, keys, loop="scan", seeds_mode="vmap", **whole)
     for loop, mode in (("scan", "map"), ("python", "sequential")):
         other = fit(recipe, data, keys, loop=loop, seeds_mode=mode, **whole)

@@ -48,7 +48,7 @@ class Examples(NamedTuple):
     y: Int[Array, " n"] | Float[Array, "n k"]
     """Labels 0..k-1, or regression targets. Zeros where not ``labelled``."""
     labelled: Bool[Array, " n"]
-    index: Int[Array, " n"]
+    index: Int[Array, " n"]  # type: ignore[assignment]
     """Row number within the training rows of this domain, for memory banks."""
     domain: Int[Array, " n"]
     """Which of the source (or target) domains the row is from, 0..D-1."""

@@ -12,7 +12,9 @@ def test_reversal_is_the_identity_forward_and_minus_scale_backward():
     for scale in (0.0, 0.3, 2.0):
         y, pull = jax.vjp(lambda v, s=scale: reverse_gradient(v, s), x)
         assert np.array_equal(y, x)
-        np.testing.assert_allclose(pull(jnp.array([1.0, 10.0]))[0], [-scale, -10 * scale])
+        np.testing.assert_allclose(
+            pull(jnp.array([1.0, 10.0]))[0], [-scale, -10 * scale]
+        )
 
 
 def test_reversal_strength_may_be_traced_and_has_no_gradient():
@@ -26,7 +28,11 @@ def test_reversal_strength_may_be_traced_and_has_no_gradient():
     np.testing.assert_allclose(slopes, [0.0, -6.0])
 
 
-SHAPES = [((5, 7, 6, 3), (5, 5, 3, 4)), ((9, 8, 8, 1), (3, 3, 1, 2)), ((3, 6, 6, 9), (3, 5, 9, 2))]
+SHAPES = [
+    ((5, 7, 6, 3), (5, 5, 3, 4)),
+    ((9, 8, 8, 1), (3, 3, 1, 2)),
+    ((3, 6, 6, 9), (3, 5, 9, 2)),
+]
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])

@@ -41,9 +41,9 @@ MEASURED = (
 _compiling = threading.local()
 
 
-def _count_compilation(event: str, seconds: float, **_: Any) -> None:
+def _count_compilation(event: str, duration_secs: float, **_: Any) -> None:
     if event.startswith("/jax/core/compile/"):
-        _compiling.seconds = getattr(_compiling, "seconds", 0.0) + seconds
+        _compiling.seconds = getattr(_compiling, "seconds", 0.0) + duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_count_compilation)
@@ -240,7 +240,7 @@ def run_group(
         on_metrics: passed on to ``fit``.
 
     Returns:
-        One row per seed, and float16 target-test logits by ``seed_<n>``.
+        One row per seed, and target-test logits by ``seed_<n>``.
     """
     name, options = _network(suite)
     network: Network = network_by_name(name, **options)
@@ -290,21 +290,21 @@ def run_group(
         with _Clock() as scoring:
             predicted = _logits(result, i, own.target_test, "target", "target")
             back = _logits(result, i, own.source_test, "source", "source")
+        if predicted is None:
+            raise RuntimeError("the method has no head for the target's label space")
         rows.append(row | _scores(own, predicted, back, same_task, scoring))
-        logits[f"seed_{seed}"] = np.asarray(predicted, np.float16)
+        logits[f"seed_{seed}"] = predicted[:, : own.target_classes]
     return rows, logits
 
 
 def _scores(
     data: ScenarioData,
-    predicted: np.ndarray | None,
+    predicted: np.ndarray,
     back: np.ndarray | None,
     same_task: bool,
     scoring: _Clock,
 ) -> dict[str, Any]:
     """The scorer: the only place that reads target-test labels."""
-    if predicted is None:
-        raise RuntimeError("the method has no head for the target's label space")
     labels = data.target_test.labels
     predicted = predicted[:, : data.target_classes]
     scores = evaluate(predicted, labels, classes=data.target_classes)

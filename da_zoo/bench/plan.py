@@ -149,9 +149,9 @@ def make_plan(
     check_names(chosen, known, f"scenario of suite {suite.name!r}")
     fractions = suite.label_fractions if label_fractions is None else label_fractions
     fractions = sorted({float(fraction) for fraction in fractions})
-    for fraction in fractions:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"label_fractions must be in (0, 1], got {fraction}")
+    for share in fractions:
+        if not 0 < share <= 1:
+            raise ValueError(f"label_fractions must be in (0, 1], got {share}")
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     cells = []

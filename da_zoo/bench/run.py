@@ -103,7 +103,8 @@ def run(
     console = Console(stderr=True)
     ran, failed = 0, 0
     with _bar(console, progress) as bar:
-        task = bar.add_task("starting", total=len(cells))
+        waiting = len(cells)
+        task = bar.add_task("starting", total=waiting)
         for scenario, own in _by_scenario(cells):
             bar.update(task, description=f"{scenario.name}: data")
             data = {s: build(scenario, seed=s, data_dir=data_dir) for s in own[0].seeds}
@@ -113,7 +114,8 @@ def run(
             )
             # What is there already says nothing about the time that the rest takes.
             there = sum(keys.group in done for _, keys in prepared)
-            bar.update(task, total=bar.tasks[task].total - there)
+            waiting -= there
+            bar.update(task, total=waiting)
             for cell, keys in prepared:
                 if keys.group in done:
                     continue

@@ -28,7 +28,7 @@ class Stream(NamedTuple):
     """int32 [s, n]: which rows of the pool."""
     labels: np.ndarray | None
     """int32 [s, n], or None: an unlabelled stream HAS no labels."""
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
     """int64 [s]: how many rows each seed has."""
     weight: np.ndarray | None = None
     """float32 [s, n], or None where every row counts one."""

@@ -39,7 +39,9 @@ def load_npz(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"{path} is missing; name the folder that holds it with --data")
+        raise ValueError(
+            f"{path} is missing; name the folder that holds it with --data"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -151,7 +153,9 @@ def resize(
         resized = np.empty((count, side, side, present), np.uint8)
         for i, image in enumerate(images):
             plain = image[:, :, 0] if present == 1 else image
-            small = Image.fromarray(plain).resize((side, side), Image.Resampling.BILINEAR)
+            small = Image.fromarray(plain).resize(
+                (side, side), Image.Resampling.BILINEAR
+            )
             resized[i] = np.asarray(small).reshape(side, side, present)
         images = resized
     return np.repeat(images, channels, axis=3) if present < channels else images

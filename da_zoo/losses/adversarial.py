@@ -1,7 +1,6 @@
 """The domain classification loss of adversarial methods."""
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.losses.weighting import weighted_mean

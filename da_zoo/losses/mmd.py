@@ -60,7 +60,7 @@ def mmd_squared(
     Args:
         features_source: [n, d].
         features_target: [m, d].
-        bandwidths: absolute sigmas; None takes ``sigma^2 = 2^k mean d^2`` for k = -3..1,
+        bandwidths: absolute sigmas; None takes ``sigma^2 = 2^k mean d^2``, k = -3..1,
             the mean over all pairs of the joint sample, under stop-gradient.
         estimator: "u" is unbiased, so it may be negative, and needs two rows a side (a
             side with one counts 0 for its own pairs); "v" is biased, at least 0, and 0

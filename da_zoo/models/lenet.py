@@ -63,7 +63,7 @@ class LeNet(nn.Module):
         """
         if x.ndim != 4:
             raise ValueError(
-                f"lenet takes images [n, height, width, channels], got shape {x.shape}; "
+                f"lenet takes images [n, height, width, channels], got {x.shape}; "
                 'use network="mlp" for feature vectors'
             )
         stages = {}

@@ -217,14 +217,12 @@ def check_classes(labels: np.ndarray, side: Side, scenario: str) -> None:
     """
     label_map = LABEL_MAPS[side.task.label_map]
     rule = SELECTIONS[side.domain.selection]
-    kept = (
-        np.asarray(rule) if isinstance(rule, tuple) else np.arange(label_map.classes)
-    )
+    kept = np.asarray(rule) if isinstance(rule, tuple) else np.arange(label_map.classes)
     expected = np.unique(label_map.apply(kept)) if isinstance(rule, tuple) else kept
     if len(absent := np.setdiff1d(expected, labels)):
         raise ValueError(
-            f"scenario {scenario!r}: class {', '.join(map(str, absent))} is absent from "
-            "the target pool, so no labelled share can hold it"
+            f"scenario {scenario!r}: class {', '.join(map(str, absent))} is absent "
+            "from the target pool, so no labelled share can hold it"
         )
 
 
@@ -259,9 +257,10 @@ def build(
     else:
         splits = _from_files(scenario, seed, data_dir)
     check_classes(splits[3].labels, scenario.target, scenario.name)
+    ends = dict(zip(ScenarioData._fields[:6], splits, strict=True))
     return ScenarioData(
-        *splits,
-        LABEL_MAPS[scenario.source.task.label_map].classes,
-        LABEL_MAPS[scenario.target.task.label_map].classes,
-        _fingerprint(splits),
+        **ends,
+        source_classes=LABEL_MAPS[scenario.source.task.label_map].classes,
+        target_classes=LABEL_MAPS[scenario.target.task.label_map].classes,
+        fingerprint=_fingerprint(splits),
     )

@@ -134,7 +134,7 @@ SELECTIONS: dict[str, tuple[int, ...] | str] = {
     "all": "every row",
     "classes_0_4": (0, 1, 2, 3, 4),
     "classes_5_9": (5, 6, 7, 8, 9),
-    "small_radius": "rows drawn with weight exp(-1.5 z), z the standardised mean radius",
+    "small_radius": "rows drawn with weight exp(-1.5 z), z the standardised radius",
     "large_radius": "rows drawn with weight exp(1.5 z)",
 }
 """Selection rules; a tuple keeps the rows whose pool label is in it."""

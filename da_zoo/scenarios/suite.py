@@ -49,7 +49,7 @@ class Suite:
 
     @property
     def width(self) -> int:
-        """The largest class count: every head is padded to it, so programs are shared."""
+        """The largest class count; heads are padded to it, so programs are shared."""
         return max(
             LABEL_MAPS[side.task.label_map].classes
             for scenario in self.scenarios

@@ -147,6 +147,11 @@ def test_no_claim_where_the_interval_includes_zero():
     assert "no method is detectably above `source_only`" in verdict.text
 
 
+def test_noise_is_not_called_negative_transfer():
+    rows = [*runs("source_only", [0.8] * 3), *runs("dann", [0.3, 0.7, 0.9])]
+    assert [v.kind for v in build_leaderboard(rows).verdicts] == ["open"]
+
+
 def test_one_seed_claims_nothing():
     board = build_leaderboard([*runs("source_only", [0.5]), *runs("dann", [0.9])])
     (verdict,) = board.verdicts

@@ -234,6 +234,7 @@ def test_ticks_are_round_and_cover_the_range():
 def test_a_gain_bar_shows_whether_zero_is_excluded():
     assert 'class="bar up"' in gain_bar(Interval(0.2, 0.1, 0.3, 5), -0.1, 0.3)
     assert 'class="bar down"' in gain_bar(Interval(-0.2, -0.3, -0.1, 5), -0.3, 0.0)
+    assert 'class="bar flat"' in gain_bar(Interval(0.05, -0.1, 0.2, 5), -0.1, 0.2)
     flat = gain_bar(Interval(0.0, -0.1, 0.1, 5), -0.1, 0.1)
     assert 'class="bar flat"' in flat
     assert 'cx="66.0"' in flat  # zero in the middle of a symmetric scale

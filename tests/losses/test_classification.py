@@ -25,9 +25,7 @@ def test_label_smoothing_value():
     log_p = log_softmax(LOGITS)
     target = 0.9 * np.eye(4)[LABELS] + 0.1 / 4
     expected = -np.mean(np.sum(target * log_p, axis=1))
-    ours = cross_entropy(
-        jnp.float32(LOGITS), jnp.asarray(LABELS), label_smoothing=0.1
-    )
+    ours = cross_entropy(jnp.float32(LOGITS), jnp.asarray(LABELS), label_smoothing=0.1)
     np.testing.assert_allclose(ours, expected, rtol=1e-6)
 
 

@@ -55,7 +55,10 @@ def test_linear_time_value_with_given_bandwidth():
 
     expected = np.mean(
         [
-            k(x[i], x[i + 1]) + k(y[i], y[i + 1]) - k(x[i], y[i + 1]) - k(x[i + 1], y[i])
+            k(x[i], x[i + 1])
+            + k(y[i], y[i + 1])
+            - k(x[i], y[i + 1])
+            - k(x[i + 1], y[i])
             for i in (0, 2, 4)
         ]
     )
@@ -147,9 +150,7 @@ def test_padding_rows_change_nothing(estimator):
     )
     plain = mmd_squared(x, y, (1.0,), estimator)
     np.testing.assert_allclose(padded, plain, rtol=1e-5)
-    linear = linear_mmd_squared(
-        jnp.concatenate([x, junk]), y, weight_source=weight
-    )
+    linear = linear_mmd_squared(jnp.concatenate([x, junk]), y, weight_source=weight)
     np.testing.assert_allclose(linear, linear_mmd_squared(x, y), rtol=1e-5)
 
 
