@@ -47,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
         "--label-fractions", type=_fractions, metavar="0.05,1", help="of track F"
     )
     bench.add_argument(
+        "--tracks",
+        type=_names,
+        default=["U", "F"],
+        metavar="U,F",
+        help="U: no target labels; F: a share of them; default: both",
+    )
+    bench.add_argument(
         "--budget",
         default="quick",
         help="smoke (1 seed, 100 steps), quick (5 seeds), standard (8 configurations "
@@ -107,6 +114,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         scenarios=arguments.scenarios,
         seeds=arguments.seeds,
         label_fractions=arguments.label_fractions,
+        tracks=arguments.tracks,
         budget=arguments.budget,
         steps=arguments.steps,
         out=arguments.out,

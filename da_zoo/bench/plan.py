@@ -111,9 +111,10 @@ def method_values(spec: MethodSpec, suite: Suite) -> dict[str, Any]:
 
 
 def _tracks(
-    scenario: Scenario, fractions: Iterable[float]
+    tracks: Iterable[str], fractions: Iterable[float]
 ) -> list[tuple[str, float | None]]:
-    return [("U", None), *(("F", fraction) for fraction in fractions)]
+    every = [("U", None), *(("F", fraction) for fraction in fractions)]
+    return [(track, fraction) for track, fraction in every if track in tracks]
 
 
 def make_plan(
@@ -122,6 +123,7 @@ def make_plan(
     methods: Iterable[str] | None = None,
     scenarios: Iterable[str] | None = None,
     label_fractions: Iterable[float] | None = None,
+    tracks: Iterable[str] = ("U", "F"),
     seeds: int = 5,
     configuration_count: int = 1,
 ) -> list[Cell]:
@@ -132,6 +134,7 @@ def make_plan(
         methods: registry names; None means all.
         scenarios: names; None means all of the suite's.
         label_fractions: of the target-train rows, in (0, 1]; None means the suite's.
+        tracks: of "U" and "F".
         seeds: run 0 to seeds - 1.
         configuration_count: 1 means the defaults alone.
 
@@ -147,6 +150,8 @@ def make_plan(
     check_names(chosen_methods, METHODS, "method")
     chosen = list(known) if scenarios is None else list(scenarios)
     check_names(chosen, known, f"scenario of suite {suite.name!r}")
+    tracks = list(tracks)
+    check_names(tracks, ("U", "F"), "track")
     fractions = suite.label_fractions if label_fractions is None else label_fractions
     fractions = sorted({float(fraction) for fraction in fractions})
     for share in fractions:
@@ -157,7 +162,7 @@ def make_plan(
     cells = []
     for name in chosen:
         scenario = known[name]
-        for track, fraction in _tracks(scenario, _with_oracle(fractions)):
+        for track, fraction in _tracks(tracks, _with_oracle(fractions)):
             for method in chosen_methods:
                 spec = choose(METHODS, method, "method")
                 oracle_only = fraction is not None and fraction not in fractions

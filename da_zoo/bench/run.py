@@ -43,7 +43,14 @@ def _command(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> st
     """The command line that makes this row again."""
     words = ["da-zoo", "bench", "--suite", suite.name, "--budget", budget]
     words += ["--scenarios", cell.scenario.name, "--methods", cell.method.name]
-    words += ["--seeds", str(len(cell.seeds)), "--steps", str(steps)]
+    words += [
+        "--tracks",
+        cell.track,
+        "--seeds",
+        str(len(cell.seeds)),
+        "--steps",
+        str(steps),
+    ]
     if cell.label_fraction is not None:
         words += ["--label-fractions", f"{cell.label_fraction:g}"]
     if data is not None:
@@ -58,6 +65,7 @@ def run(
     scenarios: Iterable[str] | None = None,
     seeds: int | None = None,
     label_fractions: Iterable[float] | None = None,
+    tracks: Iterable[str] = ("U", "F"),
     budget: str = "quick",
     steps: int | None = None,
     out: str | Path = "results",
@@ -72,6 +80,7 @@ def run(
         scenarios: names; None means all of the suite.
         seeds: how many; None means the budget's.
         label_fractions: of labelled target rows; None means the suite's.
+        tracks: "U" (no target labels), "F" (a share of them), or both.
         budget: "smoke", "quick", "standard" or "full".
         steps: training steps; None means the budget's, or the suite's.
         out: folder of rows and reports; it may hold an unfinished run of the same
@@ -96,6 +105,7 @@ def run(
         methods=methods,
         scenarios=scenarios,
         label_fractions=label_fractions,
+        tracks=tracks,
         seeds=plan_budget.seeds if seeds is None else seeds,
         configuration_count=plan_budget.configurations,
     )
