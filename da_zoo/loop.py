@@ -1,5 +1,6 @@
 """``fit``: trains a recipe, seeds together, in the loop that suits the network."""
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ from da_zoo.phases import (
     run_phases,
 )
 from da_zoo.programs import Plan, plan_loop
+from da_zoo.progress import training_bar
 from da_zoo.types import Adapter, Key, Predictions, Recipe, TrainState
 
 __all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
@@ -69,6 +71,7 @@ def fit(
     seeds_mode: str = "auto",
     on_nonfinite: str = "raise",
     on_metrics: OnMetrics | None = None,
+    progress: bool = False,
     name: str = "recipe",
 ) -> FitResult:
     """Trains a recipe.
@@ -86,7 +89,8 @@ def fit(
             seed in ``FitResult.finite``.
         on_metrics: called once per chunk with phase, steps done, steps of the phase,
             and the chunk's metrics.
-        name: how errors call the method.
+        progress: draw a bar on stderr.
+        name: how errors and the bar call the method.
 
     Returns:
         The last state with everything the runner and reports need.
@@ -110,14 +114,13 @@ def fit(
     job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
     plan = _plan(recipe, job, width, loop, seeds_mode)
     lengths = phase_steps(recipe, steps)
-    if width and plan.seeds == "sequential":
-        runs = [
-            run_phases(recipe, lengths, job, plan, Seeds(width, number))
-            for number in range(width)
-        ]
-        trained = _stacked(runs)
-    else:
-        trained = run_phases(recipe, lengths, job, plan, Seeds(width))
+    one_by_one = width > 0 and plan.seeds == "sequential"
+    groups = [Seeds(width, n) for n in range(width)] if one_by_one else [Seeds(width)]
+    total = sum(lengths) * len(groups)
+    with training_bar(name, total, on_metrics) if progress else nullcontext() as tell:
+        job = job._replace(on_metrics=tell or on_metrics)
+        runs = [run_phases(recipe, lengths, job, plan, seeds) for seeds in groups]
+    trained = _stacked(runs) if one_by_one else runs[0]
     return FitResult(
         trained.state,
         recipe[-1].adapter,
@@ -138,6 +141,7 @@ def _check(
             raise ValueError(f"{what} must be an integer of at least 1, got {value!r}")
     if on not in ("raise", "mark"):
         raise ValueError(f'on_nonfinite must be "raise" or "mark", got {on!r}')
+    _check_label_range(recipe, data)
     have = set(data.streams())
     for phase in recipe:
         if missing := sorted(phase.uses - have):
@@ -145,6 +149,22 @@ def _check(
                 f"phase {phase.name!r} needs {missing}, and the data have only "
                 f"{sorted(have)}"
             )
+
+
+def _check_label_range(recipe: Recipe, data: ArrayData) -> None:
+    """Compares labels with the class counts that a recipe was built for."""
+    for phase in recipe:
+        hparams = getattr(phase.adapter.init, "keywords", {}).get("hparams", {})
+        for name, stream in data.streams().items():
+            space = "source" if name == "source" else "target"
+            classes = hparams.get(f"classes_{space}")
+            if name not in phase.uses or stream.labels is None or classes is None:
+                continue
+            if stream.labels.max() >= classes:
+                raise ValueError(
+                    f"{name} labels must be 0..{int(classes) - 1} for classes="
+                    f"{int(classes)}, got {int(stream.labels.max())}"
+                )
 
 
 def phase_steps(recipe: Recipe, steps: int) -> list[int]:

@@ -207,7 +207,7 @@ def _run_phase(
                 k: np.stack([np.asarray(step[k]) for step in steps], axis=-1)
                 for k in steps[0]
             }
-        watch.record(phase, done, length, metrics)
+        watch.record(phase, done, stop, length, metrics)
         done = stop
     return state
 
@@ -229,15 +229,19 @@ class _Watch:
         return program
 
     def record(
-        self, phase: Phase, done: int, length: int, metrics: dict[str, np.ndarray]
+        self,
+        phase: Phase,
+        start: int,
+        done: int,
+        length: int,
+        metrics: dict[str, np.ndarray],
     ) -> None:
         for name, values in metrics.items():
             self.parts.setdefault(f"{phase.name}/{name}", []).append(values)
         if metrics:
-            self._judge(phase, done, metrics)
+            self._judge(phase, start, metrics)
         if self.job.on_metrics is not None:
-            count = next((v.shape[-1] for v in metrics.values()), 0)
-            self.job.on_metrics(phase.name, done + count, length, metrics)
+            self.job.on_metrics(phase.name, done, length, metrics)
 
     def _judge(self, phase: Phase, done: int, metrics: dict[str, np.ndarray]) -> None:
         """Marks or raises on the first non-finite metric of a chunk."""

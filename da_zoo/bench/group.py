@@ -13,10 +13,10 @@ import numpy as np
 
 from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.plan import NOT_SETTINGS, Cell
+from da_zoo.bench.scoring import METRICS, predict_split, score_run
 from da_zoo.data.arrays import ArrayData, Stream
 from da_zoo.data.splits import Split
-from da_zoo.loop import FitResult, fit
-from da_zoo.metrics import collapsed, evaluate
+from da_zoo.loop import fit
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
 from da_zoo.registry import build_recipe
@@ -25,8 +25,6 @@ from da_zoo.scenarios import ScenarioData, Suite, labelled_rows
 __all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_group"]
 
 SCHEMA_VERSION = 1
-EVALUATION_BATCH = 512
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 MEASURED = (
     *METRICS,
     "accuracy_oracle",
@@ -157,26 +155,6 @@ def _training_data(
     return streams, counts
 
 
-def _logits(
-    result: FitResult, position: int, split: Split, domain: str, space: str
-) -> np.ndarray | None:
-    """Predicts a split with one seed's state, in batches of one padded shape."""
-    state = jax.tree.map(lambda leaf: leaf[position], result.state)
-    x = split.x
-    parts = []
-    for start in range(0, len(x), EVALUATION_BATCH):
-        block = x[start : start + EVALUATION_BATCH]
-        room = EVALUATION_BATCH - len(block)
-        padded = np.concatenate([block, np.zeros((room, *x.shape[1:]), x.dtype)])
-        array = jnp.asarray(padded)
-        array = array / 255.0 if padded.dtype == np.uint8 else array
-        predicted = result.adapter.predict(state, array, domain=domain)
-        if space not in predicted.logits:
-            return None
-        parts.append(np.asarray(predicted.logits[space])[: len(block)])
-    return np.concatenate(parts)
-
-
 def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str, Any]:
     name, options = _network(suite)
     return {
@@ -288,34 +266,11 @@ def run_group(
             rows.append(row | {"status": "failed", "reason": reason})
             continue
         with _Clock() as scoring:
-            predicted = _logits(result, i, own.target_test, "target", "target")
-            back = _logits(result, i, own.source_test, "source", "source")
+            predicted = predict_split(result, i, own.target_test, "target", "target")
+            back = predict_split(result, i, own.source_test, "source", "source")
         if predicted is None:
             raise RuntimeError("the method has no head for the target's label space")
-        rows.append(row | _scores(own, predicted, back, same_task, scoring))
+        row["evaluation_seconds"] = scoring.running
+        rows.append(row | score_run(own, predicted, back, same_task))
         logits[f"seed_{seed}"] = predicted[:, : own.target_classes]
     return rows, logits
-
-
-def _scores(
-    data: ScenarioData,
-    predicted: np.ndarray,
-    back: np.ndarray | None,
-    same_task: bool,
-    scoring: _Clock,
-) -> dict[str, Any]:
-    """The scorer: the only place that reads target-test labels."""
-    labels = data.target_test.labels
-    predicted = predicted[:, : data.target_classes]
-    scores = evaluate(predicted, labels, classes=data.target_classes)
-    result = {name: scores[name] for name in METRICS}
-    result["majority_accuracy"] = float(np.bincount(labels).max() / len(labels))
-    result["evaluation_seconds"] = scoring.running
-    if back is not None:
-        hits = back[:, : data.source_classes].argmax(1) == data.source_test.labels
-        result["source_accuracy"] = float(hits.mean())
-    if same_task:
-        result["collapsed"] = collapsed(
-            predicted.argmax(1), data.source_train.labels, data.target_classes
-        )
-    return result

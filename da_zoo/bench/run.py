@@ -113,7 +113,7 @@ def run(
     console = Console(stderr=True)
     ran, failed = 0, 0
     with _bar(console, progress) as bar:
-        waiting = len(cells)
+        waiting = sum(not cell.undefined for cell in cells)  # n/a rows take no time
         task = bar.add_task("starting", total=waiting)
         for scenario, own in _by_scenario(cells):
             bar.update(task, description=f"{scenario.name}: data")
@@ -123,7 +123,9 @@ def run(
                 {keys.group: cell.seeds for cell, keys in prepared}
             )
             # What is there already says nothing about the time that the rest takes.
-            there = sum(keys.group in done for _, keys in prepared)
+            there = sum(
+                keys.group in done and not cell.undefined for cell, keys in prepared
+            )
             waiting -= there
             bar.update(task, total=waiting)
             for cell, keys in prepared:
@@ -134,7 +136,7 @@ def run(
                 rows = _run_one(cell, keys, loaded, data, length, command, store)
                 ran += 1
                 failed += any(row["status"] == "failed" for row in rows)
-                bar.advance(task)
+                bar.advance(task, 0 if cell.undefined else 1)
     board, report, problems = render(out)
     for problem in problems:
         console.print(problem, style="yellow", markup=False, highlight=False)
