@@ -1,0 +1,77 @@
+"""What the documentation shows runs, and what it lists is what there is."""
+
+import re
+import shlex
+from pathlib import Path
+
+import jax
+import pytest
+
+from da_zoo import METHODS
+from da_zoo.cli import _parser, main
+from da_zoo.programs import forget_programs
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _few_programs():
+    yield
+    forget_programs()
+    jax.clear_caches()
+
+
+def blocks(page, language):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_python_of_the_readme_runs(number, capsys):
+    exec(blocks("README.md", "python")[number], {})
+    assert capsys.readouterr().out
+
+
+def test_the_examples_of_add_a_method_run_and_register():
+    space: dict = {}
+    for block in blocks("docs/add-a-method.md", "python"):
+        exec(block, space)
+    assert space["SPEC"].factory is space["moment_matching"]
+    assert space["SPEC"].undefined(3, "U") == ""
+
+
+def test_the_commands_of_the_readme_exist(capsys):
+    lines = [
+        line.split("#")[0].strip()
+        for block in blocks("README.md", "console")
+        for line in block.splitlines()
+        if line.startswith("da-zoo")
+    ]
+    assert len(lines) == 5
+    for line in lines:
+        _parser().parse_args(shlex.split(line)[1:])
+    assert main(["list", "methods"]) == 0
+    assert main(["show", "dann"]) == 0
+    assert "@article{ganin2016domain" in capsys.readouterr().out
+
+
+def test_the_method_table_is_the_registry():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (.*?) \| (\d*) ?\|$", text, flags=re.M)
+    expected = [
+        (
+            spec.name,
+            "+".join(sorted(spec.tracks)),
+            spec.summary,
+            "" if spec.year is None else str(spec.year),
+        )
+        for spec in METHODS.values()
+    ]
+    assert rows == expected
+
+
+def test_links_lead_somewhere():
+    for page in ("README.md", "docs/index.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert ((ROOT / page).parent / target).exists(), (page, target)
