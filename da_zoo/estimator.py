@@ -1,5 +1,6 @@
 """``DomainAdapter``: the zoo as a scikit-learn estimator."""
 
+import sys
 from typing import Any
 
 import jax
@@ -101,10 +102,10 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
     def fit(
         self,
         X: Shaped[Any, "n ..."],
-        y: Shaped[Any, " n"],
+        y: Shaped[Any, " _"],
         X_target: Shaped[Any, "m ..."] | None = None,
-        y_target: Shaped[Any, " m"] | None = None,
-        sample_domain: Shaped[Any, " n"] | None = None,
+        y_target: Shaped[Any, " _"] | None = None,
+        sample_domain: Shaped[Any, " _"] | None = None,
     ) -> "DomainAdapter":
         """Trains on a labelled source and a target.
 
@@ -132,6 +133,11 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
                     "give both domains in X with sample_domain, or X_target: not both"
                 )
             X, y, X_target, y_target = _by_domain(X, y, sample_domain, needs_labels)
+        elif X_target is not None and _inside_cross_validation():
+            raise ValueError(
+                "X_target inside cross-validation would be cut by the source's folds "
+                "(or passed on whole); put both domains in X, with sample_domain"
+            )
         elif X_target is not None and len(X_target) == 0:
             raise ValueError("X_target is empty; it needs at least one row")
         inputs = check_features("X", X)
@@ -214,9 +220,51 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         logits = self._predictions(X).logits["target"][:, : len(self.classes_)]
         return self.classes_[np.asarray(jnp.argmax(logits, axis=1))]
 
+    def score(
+        self,
+        X: Shaped[Any, "n ..."],
+        y: Shaped[Any, " n"],
+        sample_weight: Float[Any, " n"] | None = None,
+        sample_domain: Shaped[Any, " n"] | None = None,
+    ) -> float:
+        """Returns the accuracy on target rows, in [0, 1].
+
+        Args:
+            X: inputs [n, ...].
+            y: labels [n].
+            sample_weight: [n], or None.
+            sample_domain: [n]; where it is given, source rows (at least 0) are left
+                out. Without it every row counts as a target row, so a search that
+                cannot pass it on scores both domains.
+        """
+        keep = np.ones(len(X), bool)
+        if sample_domain is not None:
+            keep = np.asarray(sample_domain) < 0
+            if not keep.any():
+                raise ValueError("sample_domain has no target (< 0) rows to score")
+        weight = None if sample_weight is None else np.asarray(sample_weight)[keep]
+        hits = self.predict(np.asarray(X)[keep]) == np.asarray(y)[keep]
+        return float(np.average(hits, weights=weight))
+
     def transform(self, X: Shaped[Any, "n ..."]) -> Float[np.ndarray, "n d"]:
         """Returns the adapted features [n, d] of target rows."""
         return np.asarray(self._predictions(X).features)
+
+
+def _inside_cross_validation() -> bool:
+    """Says whether scikit-learn's cross-validation is the caller.
+
+    It slices every fit parameter as long as X by the folds of X, without a word; an
+    X_target of that length would silently lose rows. Nothing but the call stack tells.
+    """
+    frame: Any = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "_fit_and_score" and "sklearn" in (
+            frame.f_globals.get("__name__", "")
+        ):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _missing(labels: np.ndarray) -> np.ndarray:

@@ -142,7 +142,9 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-np.sum(p * np.log(p)))
 
 
-def collapsed(predicted: Labels, source_labels: Labels, classes: int) -> bool:
+def collapsed(
+    predicted: Labels, source_labels: Int[np.ndarray, " m"], classes: int
+) -> bool:
     """Says whether predictions have fallen onto few classes.
 
     That is: their class entropy is under half that of the source-train labels, or one

@@ -43,7 +43,9 @@ def load_npz(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
             f"{path} is missing; name the folder that holds it with --data"
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # The file is opened here: np.load leaves it open when the archive is broken.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError(f"{path} is no .npz archive but a single array")
             if missing := [name for name in names if name not in archive.files]:
@@ -51,7 +53,7 @@ def load_npz(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
                     f"{path} lacks the arrays {missing}; it has {archive.files}"
                 )
             return {name: archive[name] for name in names}
-    except (zipfile.BadZipFile, EOFError, OSError, zipfile.LargeZipFile) as error:
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(
             f"{path} is corrupt or truncated ({error}); fetch it again"
         ) from None
