@@ -14,7 +14,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     Example:
         >>> nearest("dan", ["dann", "adabn"])
-        "did you mean 'dann'?"
+        "did you mean 'dann' or 'adabn'?"
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

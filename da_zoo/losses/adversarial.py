@@ -27,6 +27,7 @@ def domain_adversarial(
         Nats, at least 0; log 2 where the discriminator cannot tell.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> round(float(domain_adversarial(jnp.zeros(3), jnp.zeros(2))), 4)
         0.6931
 
