@@ -44,7 +44,7 @@ class LeNet(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "n h w c"],
+        x: Float[Array, "n ..."],
         *,
         train: bool,
         weight: Float[Array, " n"] | None = None,
