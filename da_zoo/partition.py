@@ -60,7 +60,8 @@ def split(
 
     def keep(wanted: bool) -> PyTree:
         return jax.tree_util.tree_map_with_path(
-            lambda path, leaf: leaf if chosen(_name(path)) is wanted else None, params
+            lambda path, leaf: leaf if bool(chosen(_name(path))) is wanted else None,
+            params,
         )
 
     return keep(True), keep(False)

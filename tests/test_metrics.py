@@ -93,7 +93,7 @@ def test_absent_classes_do_not_count():
         ((100,), (50, 50), True),
         ((50, 50), (50, 50), False),
         ((91, 9), (50, 50), True),  # more than 90 % in one class
-        ((89, 11), (50, 50), False),  # H = 0.347, just above half of log 2
+        ((85, 15), (50, 50), False),  # H = 0.42, above half of log 2
         ((88, 12), (5, 5), False),
         ((95, 5), (90, 10), False),  # the source is nearly as skewed
         ((100, 0), (95, 5), True),  # entropy 0

@@ -136,5 +136,5 @@ def test_a_later_change_of_the_factors_has_no_effect():
 
 
 def test_unknown_names_get_the_nearest():
-    with pytest.raises(ValueError, match="unknown optimizer 'adamm'.*'adam'"):
+    with pytest.raises(ValueError, match=r"unknown optimizer 'adamm'.*'adam'"):
         make_optimizer("adamm")

@@ -61,5 +61,5 @@ def test_schedules_trace_and_keep_their_type(name):
 
 
 def test_unknown_names_get_the_nearest():
-    with pytest.raises(ValueError, match="unknown schedule 'cosin'.*'cosine'"):
+    with pytest.raises(ValueError, match=r"unknown schedule 'cosin'.*'cosine'"):
         schedule_by_name("cosin")
