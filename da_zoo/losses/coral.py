@@ -55,6 +55,11 @@ def coral(
     References:
         Sun and Saenko, "Deep CORAL", ECCV workshops 2016, equation 1.
     """
+    # With n + m < d the norm follows from [n, n], [n, m] and [m, m] Gram matrices, 15
+    # times as fast, but as a difference of large terms. Measured in float32 with 64
+    # rows a side and d = 2048, against float64: at gap^2 / norm^2 = 3e-2, 3e-4 and 3e-6
+    # its relative error is 2e-6, 8e-4 and 0.13, and below that it is noise of either
+    # sign; subtracting entries first stays under 1e-6 down to 3e-8. So: the [d, d] gap.
     gap = covariance(features_source, weight_source) - covariance(
         features_target, weight_target
     )

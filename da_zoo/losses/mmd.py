@@ -1,19 +1,41 @@
 """Maximum mean discrepancy between two samples of features."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.naming import choose
 
-__all__ = ["linear_mmd_squared", "mmd_squared"]
+__all__ = ["linear_mmd_squared", "mmd_squared", "squared_distances"]
 
 POWERS = range(-3, 2)
 """Kernel variances are 2^k times the mean squared distance (TLLib's five)."""
 
+ONE_SHOT_PAIRS = 2**20
+"""Larger samples (max(n, m)^2 pairs) go block by block; batches never do."""
 
-def _squared_distances(a: Float[Array, "n d"], b: Float[Array, "m d"]) -> Array:
-    """[n, m]; never negative. A matrix product, not an [n, m, d] tensor."""
+BLOCK_PAIRS = 2**20
+"""Pairs per block of rows: 4 MiB for each temporary in float32."""
+
+
+def squared_distances(
+    a: Float[Array, "n d"], b: Float[Array, "m d"]
+) -> Float[Array, "n m"]:
+    """Squared Euclidean distances; a matrix product, not an [n, m, d] tensor.
+
+    Args:
+        a: [n, d].
+        b: [m, d].
+
+    Returns:
+        [n, m], never negative; rounding leaves about 1e-7 of the largest squared norm.
+
+    Example:
+        >>> float(squared_distances(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]))[0, 0])
+        25.0
+    """
     # Centring leaves distances as they are and keeps the subtraction below accurate.
     centre = jax.lax.stop_gradient(jnp.mean(b, axis=0))[None, :]
     a, b = a - centre, b - centre
@@ -70,7 +92,8 @@ def mmd_squared(
         weight_target: [m] row weights, 0 = padding.
 
     Returns:
-        In squared kernel units, up to twice the number of kernels.
+        In squared kernel units, up to twice the number of kernels. Samples of over a
+        thousand rows take O(n + m) memory, in the gradient too, for O(n m) time.
 
     Raises:
         ValueError: for an unknown estimator, or bandwidths that are not positive.
@@ -94,8 +117,10 @@ def mmd_squared(
     f_t = jnp.where(w_t[:, None] > 0, features_target, 0.0)
     if estimator == "linear":
         return _linear_time(f_s, f_t, w_s, w_t, bandwidths)
+    if max(n, m) ** 2 > ONE_SHOT_PAIRS:
+        return _in_blocks(f_s, f_t, w_s, w_t, bandwidths, estimator)
     d_ss, d_tt, d_st = (
-        _squared_distances(a, b) for a, b in ((f_s, f_s), (f_t, f_t), (f_s, f_t))
+        squared_distances(a, b) for a, b in ((f_s, f_s), (f_t, f_t), (f_s, f_t))
     )
     p_ss, p_tt, p_st = (
         a[:, None] * b[None, :] for a, b in ((w_s, w_s), (w_t, w_t), (w_s, w_t))
@@ -113,6 +138,63 @@ def mmd_squared(
         return value / jnp.where(total > 0, total, 1.0)
 
     return mean(p_ss, d_ss) + mean(p_tt, d_tt) - 2.0 * mean(p_st, d_st)
+
+
+def _in_blocks(
+    f_s: Array,
+    f_t: Array,
+    w_s: Array,
+    w_t: Array,
+    bandwidths: tuple[float, ...] | None,
+    estimator: str,
+) -> Float[Array, ""]:
+    """The same value, with no [n, m] matrix alive in either pass."""
+    # The mean squared distance of all pairs is twice the joint variance: O(n d).
+    joint = jax.lax.stop_gradient(jnp.concatenate([f_s, f_t]))
+    weight = jnp.concatenate([w_s, w_t])
+    count = jnp.maximum(jnp.sum(weight), 1e-12)
+    centre = jnp.sum(weight[:, None] * joint, axis=0) / count
+    squares = jnp.sum(jnp.square(joint - centre[None, :]), axis=1)
+    variances = _variances(2.0 * jnp.sum(weight * squares) / count, bandwidths)
+    own = functools.partial(
+        _mean_kernel, variances=variances, off_diagonal=estimator == "u"
+    )
+    cross = _mean_kernel(f_s, w_s, f_t, w_t, variances=variances)
+    return own(f_s, w_s, f_s, w_s) + own(f_t, w_t, f_t, w_t) - 2.0 * cross
+
+
+def _mean_kernel(
+    a: Float[Array, "n d"],
+    w_a: Float[Array, " n"],
+    b: Float[Array, "m d"],
+    w_b: Float[Array, " m"],
+    *,
+    variances: Float[Array, " k"],
+    off_diagonal: bool = False,
+) -> Float[Array, ""]:
+    """Weighted mean of the kernels between rows, a block of rows of ``a`` at a time."""
+    n, m = a.shape[0], b.shape[0]
+    rows = max(1, min(n, BLOCK_PAIRS // max(m, 1)))
+    blocks = -(-n // rows)
+    missing = blocks * rows - n  # rows of weight 0 fill up the last block
+    a = jnp.pad(a, ((0, missing), (0, 0))).reshape(blocks, rows, a.shape[1])
+    w_a = jnp.pad(w_a, (0, missing)).reshape(blocks, rows)
+    index = jnp.arange(blocks * rows).reshape(blocks, rows)
+
+    # The backward pass computes a block's kernels again instead of keeping them.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def sums(block: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        features, weight, row = block
+        pair_weights = weight[:, None] * w_b[None, :]
+        if off_diagonal:
+            same = row[:, None] == jnp.arange(m)[None, :]
+            pair_weights = jnp.where(same, 0.0, pair_weights)
+        kernels = _kernels(squared_distances(features, b), variances)
+        return jnp.sum(pair_weights * kernels), jnp.sum(pair_weights)
+
+    values, totals = jax.lax.map(sums, (a, w_a, index))
+    total = jnp.sum(totals)
+    return jnp.sum(values) / jnp.where(total > 0, total, 1.0)
 
 
 def _linear_time(

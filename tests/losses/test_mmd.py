@@ -3,7 +3,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from da_zoo.losses import linear_mmd_squared, mmd_squared
+from da_zoo.losses import linear_mmd_squared, mmd, mmd_squared
+
+
+@pytest.fixture(params=["one shot", "blocks"])
+def path(request, monkeypatch):
+    """Both ways of computing the value, at sizes that a test can derive by hand."""
+    if request.param == "blocks":
+        monkeypatch.setattr(mmd, "ONE_SHOT_PAIRS", 0)
+        # Of 7 rows against 5 that makes blocks of 2, the last one not full.
+        monkeypatch.setattr(mmd, "BLOCK_PAIRS", 10)
+    return request.param
 
 
 def samples(n=7, m=5, d=3, seed=0, shift=0.5):
@@ -39,7 +49,7 @@ def derived(x, y, bandwidths=None, estimator="u"):
 
 @pytest.mark.parametrize("bandwidths", [None, (0.7, 2.0)])
 @pytest.mark.parametrize("estimator", ["u", "v"])
-def test_value(estimator, bandwidths):
+def test_value(estimator, bandwidths, path):
     x, y = samples()
     ours = mmd_squared(
         jnp.float32(x), jnp.float32(y), bandwidths=bandwidths, estimator=estimator
@@ -67,7 +77,7 @@ def test_linear_time_value_with_given_bandwidth():
 
 
 @pytest.mark.parametrize("estimator", ["u", "v", "linear"])
-def test_gradient_against_finite_differences(x64, estimator):
+def test_gradient_against_finite_differences(x64, estimator, path):
     x, y = (jnp.asarray(s) for s in samples(6, 6))
 
     def loss(a):
@@ -83,7 +93,7 @@ def test_gradient_against_finite_differences(x64, estimator):
     assert float(jnp.abs(gradient).max()) > 1e-3
 
 
-def test_following_the_gradient_brings_the_samples_together():
+def test_following_the_gradient_brings_the_samples_together(path):
     x, y = (jnp.float32(s) for s in samples(shift=2.0))
     gradient = jax.grad(mmd_squared)(x, y)
     before = jnp.linalg.norm(x.mean(0) - y.mean(0))
@@ -91,7 +101,7 @@ def test_following_the_gradient_brings_the_samples_together():
     assert after < before
 
 
-def test_the_default_bandwidth_has_no_gradient():
+def test_the_default_bandwidth_has_no_gradient(path):
     """With a detached median, stretching both samples together changes nothing."""
     x, y = (jnp.float32(s) for s in samples())
 
@@ -136,7 +146,7 @@ def test_symmetric_and_invariant_to_order_and_isometry(estimator):
 
 
 @pytest.mark.parametrize("estimator", ["u", "v", "linear"])
-def test_padding_rows_change_nothing(estimator):
+def test_padding_rows_change_nothing(estimator, path):
     x, y = (jnp.float32(s) for s in samples(6, 6))
     junk = jnp.full((2, 3), jnp.nan)
     weight = jnp.array([1.0] * 6 + [0.0] * 2)
@@ -160,11 +170,124 @@ def test_padding_rows_change_nothing(estimator):
     [np.ones((1, 3)), np.ones((4, 3)), np.full((4, 3), 1e6), np.zeros((4, 1))],
     ids=["one row", "constant", "huge", "dead"],
 )
-def test_finite_where_it_is_hard(features, estimator):
+def test_finite_where_it_is_hard(features, estimator, path):
     x = jnp.float32(features)
     value, gradient = jax.value_and_grad(mmd_squared)(x, x, None, estimator)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
+
+
+def weighted(x, y, w_x, w_y, bandwidths, estimator):
+    """MMD squared with row weights, from its definition, in float64."""
+    z, w = np.concatenate([x, y]), np.concatenate([w_x, w_y])
+    squared = np.sum((z[:, None] - z[None]) ** 2, axis=-1)
+    mean_square = np.average(squared, weights=np.outer(w, w))
+    variances = (
+        mean_square * 2.0 ** np.arange(-3, 2)
+        if bandwidths is None
+        else np.square(bandwidths)
+    )
+    kernels = sum(np.exp(-squared / (2 * v)) for v in variances)
+    pairs = np.outer(w, w)
+    if estimator == "u":
+        np.fill_diagonal(pairs, 0.0)
+    n = len(x)
+    own_x, own_y, cross = (
+        np.average(kernels[part], weights=pairs[part])
+        for part in (np.s_[:n, :n], np.s_[n:, n:], np.s_[:n, n:])
+    )
+    return own_x + own_y - 2 * cross
+
+
+@pytest.mark.parametrize("bandwidths", [None, (0.7, 2.0)])
+@pytest.mark.parametrize("estimator", ["u", "v"])
+def test_weighted_value(estimator, bandwidths, path):
+    x, y = samples()
+    rng = np.random.default_rng(1)
+    w_x, w_y = rng.uniform(0.2, 2.0, len(x)), rng.uniform(0.2, 2.0, len(y))
+    ours = mmd_squared(
+        jnp.float32(x),
+        jnp.float32(y),
+        bandwidths,
+        estimator,
+        weight_source=jnp.float32(w_x),
+        weight_target=jnp.float32(w_y),
+    )
+    expected = weighted(x, y, w_x, w_y, bandwidths, estimator)
+    np.testing.assert_allclose(ours, expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("bandwidths", [None, (0.7, 2.0)])
+@pytest.mark.parametrize("estimator", ["u", "v"])
+def test_gradients_of_the_paths_agree(estimator, bandwidths, monkeypatch):
+    x, y = (jnp.float32(s) for s in samples())
+    weights = [jnp.linspace(0.5, 1.5, len(s)) for s in (x, y)]
+
+    def loss(x, y, w_x, w_y):
+        return mmd_squared(
+            x, y, bandwidths, estimator, weight_source=w_x, weight_target=w_y
+        )
+
+    gradient = jax.grad(loss, argnums=(0, 1, 2, 3))
+    if bandwidths is None:
+        # The default bandwidth depends on the weights, but carries no gradient.
+        gradient = jax.grad(loss, argnums=(0, 1))
+    one_shot = gradient(x, y, *weights)
+    monkeypatch.setattr(mmd, "ONE_SHOT_PAIRS", 0)
+    monkeypatch.setattr(mmd, "BLOCK_PAIRS", 10)
+    blocks = gradient(x, y, *weights)
+    for ours, expected in zip(blocks, one_shot, strict=True):
+        assert float(jnp.abs(expected).max()) > 1e-3
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_blocks_under_vmap_and_jit(path):
+    x, y = (jnp.float32(s) for s in samples())
+    stacked = jnp.stack([x, 2.0 * x, x - 1.0])
+    batched = jax.jit(jax.vmap(jax.value_and_grad(mmd_squared), in_axes=(0, None)))
+    values, gradients = batched(stacked, y)
+    for one, value, gradient in zip(stacked, values, gradients, strict=True):
+        alone, slope = jax.value_and_grad(mmd_squared)(one, y)
+        np.testing.assert_allclose(value, alone, rtol=1e-5)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("junk", [np.nan, 1e30])
+@pytest.mark.parametrize("estimator", ["u", "v"])
+def test_padding_rows_have_no_gradient(estimator, junk, path):
+    x, y = (jnp.float32(s) for s in samples(6, 6))
+    padded = jnp.concatenate([x, jnp.full((3, 3), junk)])
+    weight = jnp.array([1.0] * 6 + [0.0] * 3)
+    value, gradient = jax.value_and_grad(mmd_squared)(
+        padded, y, None, estimator, weight_source=weight
+    )
+    alone, slope = jax.value_and_grad(mmd_squared)(x, y, None, estimator)
+    np.testing.assert_allclose(value, alone, rtol=1e-5)
+    np.testing.assert_allclose(gradient[:6], slope, rtol=1e-4, atol=1e-6)
+    assert not gradient[6:].any()
+
+
+def test_only_samples_beyond_a_batch_go_in_blocks(monkeypatch):
+    class InBlocksError(Exception):
+        pass
+
+    def in_blocks(*_):
+        raise InBlocksError
+
+    monkeypatch.setattr(mmd, "_in_blocks", in_blocks)
+    mmd_squared(jnp.ones((1024, 1)), jnp.ones((128, 1)))
+    # One long side is enough: its own pairs are n^2.
+    for n, m in ((1025, 2), (2, 1025)):
+        with pytest.raises(InBlocksError):
+            mmd_squared(jnp.ones((n, 1)), jnp.ones((m, 1)))
+
+
+def test_large_samples_need_little_memory():
+    sample = jax.ShapeDtypeStruct((4096, 64), jnp.float32)
+    step = jax.jit(jax.value_and_grad(mmd_squared, argnums=(0, 1)))
+    needed = step.lower(sample, sample).compile().memory_analysis()
+    # One [4096, 4096] matrix is 64 MiB, and the one-shot path keeps 19 of them.
+    assert needed.temp_size_in_bytes < 64 * 2**20
 
 
 def test_linear_kernel_value():
