@@ -1,5 +1,6 @@
-"""``fit``: trains a recipe, seeds together, in the loop that suits the network."""
+"""``fit``: trains a recipe, a sweep's points and seeds together, in the right loop."""
 
+import math
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, Shaped
 
-from da_zoo.data.arrays import ArrayData, gather_batch
+from da_zoo.data.arrays import ArrayData, gather_batch, select_seeds
 from da_zoo.phases import (
     Job,
     NonFiniteLossError,
@@ -20,38 +21,51 @@ from da_zoo.phases import (
 )
 from da_zoo.programs import Plan, plan_loop
 from da_zoo.progress import training_bar
+from da_zoo.sweep import (
+    GROUP_MEMORY,
+    SweepLike,
+    group_width,
+    resolve_sweep,
+    with_members,
+)
 from da_zoo.types import Adapter, Key, Predictions, Recipe, TrainState
 
 __all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
 
 
 class FitResult(NamedTuple):
-    """What training leaves; arrays have a leading seed axis iff ``fit`` got one."""
+    """What training leaves. Arrays lead with ``axes``, of which there may be none."""
 
     state: TrainState
     adapter: Adapter
     """The last phase's adapter; ``predict`` uses it."""
     history: dict[str, np.ndarray]
-    """"phase/metric" -> [steps] or [seeds, steps]."""
+    """"phase/metric" -> [*axes, steps]."""
     finite: np.ndarray
-    """bool [] or [seeds]: whether every metric of every step was finite."""
+    """bool [*axes]: whether every metric of every step was finite."""
     compile_seconds: float
     fit_seconds: float
     """Without compilation."""
     plan: Plan
     failures: tuple[str, ...] = ()
     """What went non-finite, where ``on_nonfinite="mark"``."""
+    axes: dict[str, tuple[Any, ...]] = {}  # noqa: RUF012
+    """Names and values of the leading axes: the sweep's, then "seed"."""
+    width: int = 0
+    """How many runs shared a program; 0 where there was one without an axis."""
 
     def predict(
         self, x: PyTree[Shaped[Any, "n ..."]], *, domain: str = "target"
     ) -> Predictions:
-        """Predicts rows; with a seed axis, every seed predicts the same rows."""
+        """Predicts rows; every run of a sweep or seed axis predicts the same rows."""
         pool = jax.tree.map(_as_pixels, x)
-        if self.finite.ndim == 0:
-            return self.adapter.predict(self.state, pool, domain=domain)
-        return jax.vmap(lambda s: self.adapter.predict(s, pool, domain=domain))(
-            self.state
-        )
+
+        def run(state: TrainState) -> Predictions:
+            return self.adapter.predict(state, pool, domain=domain)
+
+        for _ in range(self.finite.ndim):
+            run = jax.vmap(run)
+        return run(self.state)
 
 
 def _as_pixels(x: Any) -> jax.Array:
@@ -67,8 +81,10 @@ def fit(
     steps: int,
     batch_size: int = 64,
     seeds: int = 1,
+    sweep: SweepLike | None = None,
     loop: str = "auto",
     seeds_mode: str = "auto",
+    memory: int = GROUP_MEMORY,
     on_nonfinite: str = "raise",
     on_metrics: OnMetrics | None = None,
     progress: bool = False,
@@ -83,10 +99,16 @@ def fit(
         steps: training steps, shared out among the phases.
         batch_size: rows per stream and step.
         seeds: how many seeds to derive from a single ``key``; 1 adds no seed axis.
-        loop: "scan", "python" or "auto" (by backend and network).
+        sweep: ``{name: values}`` trains every combination of these hyper-parameters
+            (one result axis each), a list of ``{name: value}`` these points (one axis,
+            "point"); all times the seeds, in one compiled program. A seed has the
+            same initial weights and batches at every point.
+        loop: "scan", "unroll", "python" or "auto" (by backend and network).
         seeds_mode: "vmap", "map", "sequential" or "auto".
+        memory: bytes that runs trained together may take, by an upper estimate; more
+            runs than fit are trained in groups of equal width, one after another.
         on_nonfinite: "raise" stops at the first NaN; "mark" carries on and reports the
-            seed in ``FitResult.finite``.
+            run in ``FitResult.finite``.
         on_metrics: called once per chunk with phase, steps done, steps of the phase,
             and the chunk's metrics.
         progress: draw a bar on stderr.
@@ -103,40 +125,68 @@ def fit(
         >>> from da_zoo import methods, network_by_name
         >>> x, y = np.random.default_rng(0).normal(size=(32, 4)), np.arange(32) % 2
         >>> recipe = methods.source_only(network_by_name("mlp"), classes=2)
-        >>> result = fit(recipe, ArrayData((x, y)), jax.random.key(0), steps=5)
+        >>> result = fit(
+        ...     recipe,
+        ...     ArrayData((x, y)),
+        ...     jax.random.key(0),
+        ...     steps=5,
+        ...     seeds=2,
+        ...     sweep={"learning_rate": [0.1, 0.01, 0.001]},
+        ... )
+        >>> result.axes
+        {'learning_rate': (0.1, 0.01, 0.001), 'seed': (0, 1)}
         >>> result.history["source/task_loss"].shape
-        (5,)
+        (3, 2, 5)
     """
-    _check(recipe, data, steps, batch_size, seeds, on_nonfinite)
+    _check(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
+    points = resolve_sweep(recipe, sweep)
     if seeds > 1:
         key = jax.vmap(lambda s: jax.random.fold_in(key, s))(jnp.arange(seeds))
-    width = key.shape[0] if key.ndim else 0
+    axes = dict(points.axes)
+    if key.ndim:
+        axes["seed"] = tuple(range(key.shape[0]))
     job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
-    plan = _plan(recipe, job, width, loop, seeds_mode)
     lengths = phase_steps(recipe, steps)
-    one_by_one = width > 0 and plan.seeds == "sequential"
-    groups = [Seeds(width, n) for n in range(width)] if one_by_one else [Seeds(width)]
-    total = sum(lengths) * len(groups)
+    plan, width = _plan(recipe, job, len(points.points), loop, seeds_mode, memory)
+    groups = _groups(recipe, job, points.points, width) if axes else [(recipe, job)]
+    one_by_one = bool(axes) and plan.seeds == "sequential"
+    runs = range(width) if one_by_one else [None]
+    total = sum(lengths) * len(groups) * len(runs)
     with training_bar(name, total, on_metrics) if progress else nullcontext() as tell:
-        job = job._replace(on_metrics=tell or on_metrics)
-        runs = [run_phases(recipe, lengths, job, plan, seeds) for seeds in groups]
-    trained = _stacked(runs) if one_by_one else runs[0]
+        trained = []
+        for members, own in groups:
+            own = own._replace(on_metrics=tell or on_metrics)
+            results = [
+                run_phases(members, lengths, own, plan, Seeds(width, number))
+                for number in runs
+            ]
+            trained.append(_stacked(results) if one_by_one else results[0])
+    whole = _shaped(trained, tuple(map(len, axes.values()))) if axes else trained[0]
     return FitResult(
-        trained.state,
+        whole.state,
         recipe[-1].adapter,
-        trained.history,
-        trained.finite,
-        trained.compile_seconds,
-        trained.fit_seconds,
+        whole.history,
+        whole.finite,
+        whole.compile_seconds,
+        whole.fit_seconds,
         plan,
-        trained.failures,
+        whole.failures,
+        axes,
+        width,
     )
 
 
 def _check(
-    recipe: Recipe, data: ArrayData, steps: int, batch_size: int, seeds: int, on: str
+    recipe: Recipe,
+    data: ArrayData,
+    steps: int,
+    batch_size: int,
+    seeds: int,
+    memory: int,
+    on: str,
 ) -> None:
-    for what, value in (("steps", steps), ("batch_size", batch_size), ("seeds", seeds)):
+    counts = {"steps": steps, "batch_size": batch_size, "seeds": seeds}
+    for what, value in (counts | {"memory": memory}).items():
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"{what} must be an integer of at least 1, got {value!r}")
     if on not in ("raise", "mark"):
@@ -184,9 +234,12 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
     ]
 
 
-def _plan(recipe: Recipe, job: Job, width: int, loop: str, seeds_mode: str) -> Plan:
+def _plan(
+    recipe: Recipe, job: Job, points: int, loop: str, seeds_mode: str, memory: int
+) -> tuple[Plan, int]:
     """One plan for all phases, by the first one's step (they share the network)."""
     phase = recipe[0]
+    width = job.key.shape[0] if job.key.ndim else 0
     streams = place(job.data, phase.uses, Seeds(width, 0 if width else None))
 
     def start(key: Key) -> Any:
@@ -195,7 +248,49 @@ def _plan(recipe: Recipe, job: Job, width: int, loop: str, seeds_mode: str) -> P
         return phase.adapter.init(key, batch), batch
 
     state, batch = jax.eval_shape(start, job.key[0] if width else job.key)
-    return plan_loop(phase.adapter.update, state, batch, loop, seeds_mode)
+    update = phase.adapter.update
+    plan = plan_loop(update, state, batch, loop, seeds_mode)
+    members = points * max(width, 1)
+    if points == 1 and not width:
+        return plan, 0
+    if plan.seeds != "vmap":
+        return plan, members  # one at a time: no batch to fit into memory
+    return plan, group_width(members, update, state, batch, memory)
+
+
+def _groups(
+    recipe: Recipe, job: Job, points: list[dict[str, float]], width: int
+) -> list[tuple[Recipe, Job]]:
+    """Deals points times seeds out into groups; repeats fill the last one up."""
+    keys = jnp.atleast_1d(job.key)
+    seeds = keys.shape[0]
+    members = len(points) * seeds
+    groups = []
+    for start in range(0, members, width):
+        chosen = np.minimum(np.arange(start, start + width), members - 1)
+        seed = chosen % seeds
+        own = with_members(recipe, [points[i] for i in chosen // seeds])
+        data = select_seeds(job.data, seed)
+        groups.append((own, job._replace(data=data, key=keys[seed])))
+    return groups
+
+
+def _shaped(groups: list[Trained], axes: tuple[int, ...]) -> Trained:
+    """Joins groups, drops what filled the last one up, and names no axis twice."""
+    members = math.prod(axes)
+
+    def shape(*parts: Any) -> Any:
+        joined = (jnp if isinstance(parts[0], jax.Array) else np).concatenate(parts)
+        return joined[:members].reshape(*axes, *joined.shape[1:])
+
+    return Trained(
+        jax.tree.map(shape, *(group.state for group in groups)),
+        {k: shape(*(group.history[k] for group in groups)) for k in groups[0].history},
+        shape(*(group.finite for group in groups)),
+        tuple(failure for group in groups for failure in group.failures),
+        sum(group.compile_seconds for group in groups),
+        sum(group.fit_seconds for group in groups),
+    )
 
 
 def _stacked(runs: list[Trained]) -> Trained:

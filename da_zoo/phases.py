@@ -14,6 +14,7 @@ from da_zoo.programs import (
     Plan,
     advance_function,
     compiled,
+    dispatches,
     initialise_function,
     refresh_function,
 )
@@ -108,9 +109,12 @@ class _Order:
         result = {}
         for name, counts in self.counts.items():
             padded = np.zeros((len(self.words), CHUNK, self.batch), np.int32)
-            for i, (words, count) in enumerate(zip(self.words, counts, strict=True)):
-                drawn = order(words, name, count, start, stop, self.batch)
-                padded[i, : stop - start] = drawn
+            drawn: dict[Any, np.ndarray] = {}  # a sweep's points share their seeds'
+            for i, own in enumerate(zip(self.words, counts, strict=True)):
+                if own not in drawn:
+                    words, count = own
+                    drawn[own] = order(words, name, count, start, stop, self.batch)
+                padded[i, : stop - start] = drawn[own]
             result[name] = jnp.asarray(padded if self.grouped else padded[0])
         return result
 
@@ -148,14 +152,13 @@ def run_phases(
     state: TrainState | None = None
     for number, (phase, length) in enumerate(zip(recipe, lengths, strict=True)):
         streams = place(job.data, phase.uses, seeds)
-        init = watch.compile(
-            initialise_function(seeds.grouped),
-            phase.adapter.init,
-            key_weights,
-            streams,
-            static=(job.batch_size,),
-        )
-        fresh = init(phase.adapter.init, key_weights, streams)
+        first: Any = phase.adapter.init
+        if seeds.number is not None:
+            first = jax.tree.map(lambda value: value[seeds.number], first)
+        function = initialise_function(seeds.grouped)
+        own = (first, key_weights, streams)
+        init = watch.compile(function, *own, static=(job.batch_size,))
+        fresh = init(*own)
         if state is not None and phase.warm_start is not None:
             fresh = phase.warm_start(state, fresh)
         shape = (seeds.width,) if seeds.grouped else ()
@@ -192,22 +195,19 @@ def _run_phase(
                 function = refresh_function(phase.adapter.refresh, rows.grouped)
                 state = watch.compile(function, state, streams)(state, streams)
         indices = rows.chunk(done, stop)
-        function = advance_function(phase.adapter.update, plan, rows.grouped)
-        first = jnp.int32(stop - done)
-        program = watch.compile(function, state, streams, indices, first)
-        if plan.loop == "scan":
-            state, metrics = program(state, streams, indices, first)
-            metrics = {k: np.asarray(m)[..., : stop - done] for k, m in metrics.items()}
-        else:
-            steps = []
-            for i in range(stop - done):
-                state, now = program(state, streams, indices, jnp.int32(i))
-                steps.append(now)
-            metrics = {
-                k: np.stack([np.asarray(step[k]) for step in steps], axis=-1)
-                for k in steps[0]
-            }
-        watch.record(phase, done, stop, length, metrics)
+        parts = []
+        for program, number in dispatches(plan, stop - done):
+            function = advance_function(phase.adapter.update, program, rows.grouped)
+            own = (state, streams, indices, jnp.int32(number))
+            state, metrics = watch.compile(function, *own)(*own)
+            parts.append(metrics)
+        # Only now: reading a metric waits for its step, and the next must not.
+        history = {
+            k: np.concatenate([np.asarray(part[k]) for part in parts], axis=-1)
+            for k in parts[0]
+        }
+        history = {k: values[..., : stop - done] for k, values in history.items()}
+        watch.record(phase, done, stop, length, history)
         done = stop
     return state
 

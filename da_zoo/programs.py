@@ -21,8 +21,10 @@ from da_zoo.types import Batch, TrainState, Views
 
 __all__ = ["LOOPS", "SEEDS", "Plan", "compiled", "forget_programs", "plan_loop"]
 
-LOOPS = ("auto", "scan", "python")
-"""scan: a chunk of steps in one program; python: one jitted step per dispatch."""
+LOOPS = ("auto", "scan", "unroll", "python")
+"""scan: a chunk of steps in one compiled loop; unroll: :data:`UNROLLED` steps written
+out in one program; python: one jitted step per dispatch."""
+UNROLLED = 8
 SEEDS = ("auto", "vmap", "map", "sequential")
 """vmap: seeds as a batch axis; map: one after another inside the program; sequential:
 one after another outside it."""
@@ -77,16 +79,41 @@ def plan_loop(
     return Plan(loop, seeds)
 
 
+def dispatches(plan: Plan, steps: int) -> list[tuple[Plan, int]]:
+    """Returns the programs that run ``steps`` steps, each with its number.
+
+    The number is how many steps a compiled loop does, or the first step of a program
+    without one.
+
+    Example:
+        >>> dispatches(Plan("scan", "vmap"), 150)
+        [(Plan(loop='scan', seeds='vmap'), 150)]
+        >>> [(plan.loop, first) for plan, first in dispatches(Plan("unroll", "map"), 9)]
+        [('unroll', 0), ('python', 8)]
+    """
+    if plan.loop == "scan":
+        return [(plan, steps)]
+    whole = steps // UNROLLED * UNROLLED if plan.loop == "unroll" else 0
+    written_out = [(plan, first) for first in range(0, whole, UNROLLED)]
+    single = plan._replace(loop="python")
+    return written_out + [(single, first) for first in range(whole, steps)]
+
+
 @functools.lru_cache(maxsize=512)
 def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> Any:
     """Jits what a loop dispatches: a chunk of steps, or one step, for all seeds."""
     if plan.loop == "scan":
         one_seed = chunk_function(update)
     else:
+        steps = UNROLLED if plan.loop == "unroll" else 1
 
-        def one_seed(state: Any, streams: Any, indices: Any, count: Array) -> Any:
-            here = {name: index[count] for name, index in indices.items()}
-            return update(state, gather_batch(streams, here))
+        def one_seed(state: Any, streams: Any, indices: Any, first: Array) -> Any:
+            history = []
+            for i in range(steps):
+                here = {name: index[first + i] for name, index in indices.items()}
+                state, metrics = update(state, gather_batch(streams, here))
+                history.append(metrics)
+            return state, jax.tree.map(lambda *values: jnp.stack(values), *history)
 
     if not grouped:
         run = one_seed
@@ -129,10 +156,9 @@ def initialise_function(grouped: bool) -> Any:
     def run(init: Any, key: Any, streams: Any, size: int) -> TrainState:
         if not grouped:
             return one_seed(init, key, streams, size)
-        axes = (0, dict.fromkeys(streams, PER_SEED))
-        return jax.vmap(lambda k, s: one_seed(init, k, s, size), in_axes=axes)(
-            key, streams
-        )
+        axes = (0, 0, dict.fromkeys(streams, PER_SEED))
+        each = jax.vmap(lambda i, k, s: one_seed(i, k, s, size), in_axes=axes)
+        return each(init, key, streams)
 
     return jax.jit(run, static_argnums=3)
 

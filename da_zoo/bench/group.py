@@ -1,4 +1,4 @@
-"""Runs one row group: all seeds of a method in a cell, trained together."""
+"""Runs row groups: all seeds and configurations of a method, trained together."""
 
 import dataclasses
 import importlib.metadata
@@ -12,17 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.bench.fingerprint import digest, source_hash
-from da_zoo.bench.plan import NOT_SETTINGS, Cell
+from da_zoo.bench.plan import NOT_SETTINGS, Cell, point
 from da_zoo.bench.scoring import METRICS, predict_split, score_run
 from da_zoo.data.arrays import ArrayData, Stream
 from da_zoo.data.splits import Split
-from da_zoo.loop import fit
+from da_zoo.loop import FitResult, fit
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
 from da_zoo.registry import build_recipe
 from da_zoo.scenarios import ScenarioData, Suite, labelled_rows
 
-__all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_group"]
+__all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_groups"]
 
 SCHEMA_VERSION = 1
 MEASURED = (
@@ -83,7 +83,11 @@ def versions() -> dict[str, str]:
 
 
 def group_keys(
-    cell: Cell, suite: Suite, data: dict[int, ScenarioData], steps: int
+    cell: Cell,
+    suite: Suite,
+    data: dict[int, ScenarioData],
+    steps: int,
+    configurations: int = 1,
 ) -> GroupKeys:
     """Hashes what a group's rows are a function of: data, code and settings.
 
@@ -92,6 +96,8 @@ def group_keys(
         suite: for network and batch size.
         data: by seed.
         steps: of training.
+        configurations: how many are trained together. How many rows share a program
+            changes rounding; it follows from this, the seeds and the code.
     """
     spec = {
         "schema_version": SCHEMA_VERSION,
@@ -102,7 +108,7 @@ def group_keys(
         "track": cell.track,
         "label_fraction": cell.label_fraction,
         "values": cell.values,
-        "width": len(cell.seeds),
+        "width": configurations * len(cell.seeds),
         "steps": steps,
         "batch_size": suite.defaults["batch_size"],
         "network": _network(suite),
@@ -177,7 +183,7 @@ def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str,
         "majority_accuracy": None,
         "hyperparameters": dict(cell.values),
         "network": {"name": name, **options},
-        "group_width": len(cell.seeds),
+        "group_width": None,
         "loop": None,
         "device": jax.devices()[0].device_kind,
         "versions": versions(),
@@ -198,28 +204,29 @@ def _settings(cell: Cell) -> dict[str, Any]:
     return {k: v for k, v in cell.values.items() if k not in NOT_SETTINGS}
 
 
-def run_group(
-    cell: Cell,
+def run_groups(
+    cells: list[Cell],
     suite: Suite,
     data: dict[int, ScenarioData],
-    keys: GroupKeys,
+    keys: list[GroupKeys],
     *,
     steps: int,
     on_metrics: Any = None,
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Trains and scores a group.
+) -> list[tuple[list[dict[str, Any]], dict[str, np.ndarray]]]:
+    """Trains and scores configurations of one method, as a sweep.
 
     Args:
-        cell: the group.
+        cells: the groups; they differ in traced values alone.
         suite: for network, batch size and head width.
         data: by seed.
-        keys: from :func:`group_keys`.
+        keys: of each, from :func:`group_keys`.
         steps: of training.
         on_metrics: passed on to ``fit``.
 
     Returns:
-        One row per seed, and target-test logits by ``seed_<n>``.
+        For each group one row per seed, and target-test logits by ``seed_<n>``.
     """
+    cell = cells[0]
     name, options = _network(suite)
     network: Network = network_by_name(name, **options)
     ordered = [data[seed] for seed in cell.seeds]
@@ -242,35 +249,54 @@ def run_group(
             jax.vmap(jax.random.key)(jnp.asarray(cell.seeds)),
             steps=steps,
             batch_size=suite.defaults["batch_size"],
+            sweep=[point(one) for one in cells] if len(cells) > 1 else None,
             on_nonfinite="mark",
             on_metrics=on_metrics,
             name=cell.method.name,
         )
-    rows, logits = [], {}
-    parameters = sum(
-        leaf[0].size for leaf in jax.tree.leaves(result.state.params["encoder"])
-    )
-    for i, (seed, own) in enumerate(zip(cell.seeds, ordered, strict=True)):
-        row = _base_row(cell, suite, keys, seed)
-        row |= {
-            "labelled_count": None if labelled is None else labelled[i],
-            "loop": "+".join(result.plan),
-            "steps": steps,
-            "parameters": int(parameters),
-            "data_fingerprint": own.fingerprint,
-            "fit_seconds": training.running / len(cell.seeds),
-            "compile_seconds": training.compiling / len(cell.seeds),
-        }
-        if not result.finite[i]:
-            reason = "; ".join(result.failures) or "training became non-finite"
-            rows.append(row | {"status": "failed", "reason": reason})
-            continue
-        with _Clock() as scoring:
-            predicted = predict_split(result, i, own.target_test, "target", "target")
-            back = predict_split(result, i, own.source_test, "source", "source")
-        if predicted is None:
-            raise RuntimeError("the method has no head for the target's label space")
-        row["evaluation_seconds"] = scoring.running
-        rows.append(row | score_run(own, predicted, back, same_task))
-        logits[f"seed_{seed}"] = predicted[:, : own.target_classes]
-    return rows, logits
+    members = len(cells) * len(cell.seeds)
+    trained = {
+        "loop": "+".join(result.plan),
+        "group_width": result.width,
+        "steps": steps,
+        "parameters": _parameters(result),
+        "fit_seconds": training.running / members,
+        "compile_seconds": training.compiling / members,
+    }
+    groups = []
+    for number, (own_cell, own_keys) in enumerate(zip(cells, keys, strict=True)):
+        rows, logits = [], {}
+        for i, (seed, own) in enumerate(zip(cell.seeds, ordered, strict=True)):
+            row = _base_row(own_cell, suite, own_keys, seed) | trained
+            row["labelled_count"] = None if labelled is None else labelled[i]
+            row["data_fingerprint"] = own.fingerprint
+            at = (number, i) if len(cells) > 1 else (i,)
+            scores, predicted = _scored(result, at, own, same_task)
+            rows.append(row | scores)
+            if predicted is not None:
+                logits[f"seed_{seed}"] = predicted
+        groups.append((rows, logits))
+    return groups
+
+
+def _parameters(result: FitResult) -> int:
+    """Counts those of one run's encoder."""
+    leaves = jax.tree.leaves(result.state.params["encoder"])
+    return sum(leaf.size for leaf in leaves) // result.finite.size
+
+
+def _scored(
+    result: FitResult, at: tuple[int, ...], data: ScenarioData, same_task: bool
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """Scores one run: the fields of its row, and its logits if it stayed finite."""
+    if not result.finite[at]:
+        reason = "; ".join(result.failures) or "training became non-finite"
+        return {"status": "failed", "reason": reason}, None
+    with _Clock() as scoring:
+        predicted = predict_split(result, at, data.target_test, "target", "target")
+        back = predict_split(result, at, data.source_test, "source", "source")
+    if predicted is None:
+        raise RuntimeError("the method has no head for the target's label space")
+    scores = score_run(data, predicted, back, same_task)
+    own = predicted[:, : data.target_classes]
+    return {"evaluation_seconds": scoring.running, **scores}, own

@@ -11,7 +11,16 @@ from da_zoo.naming import check_names, choose
 from da_zoo.registry import Hyperparameter, MethodSpec, hyperparameter_names
 from da_zoo.scenarios import Scenario, Suite
 
-__all__ = ["BUDGETS", "Budget", "Cell", "configurations", "make_plan", "method_values"]
+__all__ = [
+    "BUDGETS",
+    "Budget",
+    "Cell",
+    "batches",
+    "configurations",
+    "make_plan",
+    "method_values",
+    "point",
+]
 
 NOT_SETTINGS = ("network", "network_options", "steps", "batch_size", "methods")
 """Keys of a suite's [defaults] that are no keyword arguments of a method."""
@@ -192,3 +201,32 @@ def make_plan(
 
 def _with_oracle(fractions: list[float]) -> list[float]:
     return fractions if not fractions or 1.0 in fractions else [*fractions, 1.0]
+
+
+def point(cell: Cell) -> dict[str, float]:
+    """Returns the values of a cell that may be a batch axis of one program."""
+    traced = _traced(cell)
+    return {name: value for name, value in cell.values.items() if name in traced}
+
+
+def _traced(cell: Cell) -> set[str]:
+    return {h.name for h in (LEARNING_RATE, *cell.method.hparams) if h.traced}
+
+
+def batches(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Puts together the cells that one program trains: configurations of one method.
+
+    Args:
+        cells: of one scenario.
+
+    Returns:
+        Cells that differ in traced values alone, in the order of the first of each.
+    """
+    found: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        traced = _traced(cell)
+        usual = {h.name: h.default for h in cell.method.hparams} | cell.values
+        static = sorted((k, v) for k, v in usual.items() if k not in traced)
+        where = (cell.track, cell.label_fraction, cell.method.name, cell.undefined)
+        found.setdefault((*where, repr(static)), []).append(cell)
+    return list(found.values())

@@ -16,9 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_group
+from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_groups
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
-from da_zoo.bench.plan import BUDGETS, Cell, make_plan
+from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan
 from da_zoo.bench.report import write_report
 from da_zoo.bench.store import RowStore
 from da_zoo.naming import choose
@@ -118,25 +118,31 @@ def run(
         for scenario, own in _by_scenario(cells):
             bar.update(task, description=f"{scenario.name}: data")
             data = {s: build(scenario, seed=s, data_dir=data_dir) for s in own[0].seeds}
-            prepared = [(cell, group_keys(cell, loaded, data, length)) for cell in own]
-            done = store.complete_groups(
-                {keys.group: cell.seeds for cell, keys in prepared}
-            )
+            prepared = [
+                [(c, group_keys(c, loaded, data, length, len(batch))) for c in batch]
+                for batch in batches(own)
+            ]
+            expected = [pair for batch in prepared for pair in batch]
+            done = store.complete_groups({k.group: c.seeds for c, k in expected})
             # What is there already says nothing about the time that the rest takes.
-            there = sum(
-                keys.group in done and not cell.undefined for cell, keys in prepared
-            )
-            waiting -= there
+            waiting -= sum(k.group in done and not c.undefined for c, k in expected)
             bar.update(task, total=waiting)
-            for cell, keys in prepared:
-                if keys.group in done:
+            for batch in prepared:
+                missing = [pair for pair in batch if pair[1].group not in done]
+                if not missing:
                     continue
+                cell = batch[0][0]
                 bar.update(task, description=f"{scenario.name}: {cell.method.name}")
                 command = _command(cell, loaded, budget, length, data_dir)
-                rows = _run_one(cell, keys, loaded, data, length, command, store)
-                ran += 1
-                failed += any(row["status"] == "failed" for row in rows)
-                bar.advance(task, 0 if cell.undefined else 1)
+                # Runs trained together depend on their number in the last digit:
+                # all are run again, and what was there stays as it is.
+                for rows, logits in _run_batch(batch, loaded, data, length):
+                    if rows[0]["group"] in done:
+                        continue
+                    _keep([row | {"command": command} for row in rows], logits, store)
+                    ran += 1
+                    failed += any(row["status"] == "failed" for row in rows)
+                    bar.advance(task, 0 if cell.undefined else 1)
     board, report, problems = render(out)
     for problem in problems:
         console.print(problem, style="yellow", markup=False, highlight=False)
@@ -165,30 +171,28 @@ def _by_scenario(cells: list[Cell]) -> list[tuple[Scenario, list[Cell]]]:
     ]
 
 
-def _run_one(
-    cell: Cell,
-    keys: GroupKeys,
+def _run_batch(
+    batch: list[tuple[Cell, GroupKeys]],
     suite: Suite,
     data: dict[int, ScenarioData],
     steps: int,
-    command: str,
-    store: RowStore,
-) -> list[dict[str, Any]]:
-    """Runs a group and appends its rows; whatever goes wrong becomes their reason."""
-    logits: dict[str, Any] = {}
-    if cell.undefined:
-        rows = na_rows(cell, suite, keys, "na", cell.undefined)
-    else:
+) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
+    """Runs groups together; whatever goes wrong becomes their rows' reason."""
+    cells, keys = [list(part) for part in zip(*batch, strict=True)]
+    status, reason = "na", cells[0].undefined
+    if not reason:
         try:
-            rows, logits = run_group(cell, suite, data, keys, steps=steps)
+            return run_groups(cells, suite, data, keys, steps=steps)
         except Exception as error:  # one group's failure never ends the benchmark
-            reason = f"{type(error).__name__}: {error}"
-            rows = na_rows(cell, suite, keys, "failed", reason)
-    rows = [row | {"command": command} for row in rows]
+            status, reason = "failed", f"{type(error).__name__}: {error}"
+    return [(na_rows(c, suite, k, status, reason), {}) for c, k in batch]
+
+
+def _keep(rows: list[dict[str, Any]], logits: dict[str, Any], store: RowStore) -> None:
+    """Writes a group: the logits first, so that complete rows have theirs."""
     if logits:
-        store.save_logits(keys.group, logits)
+        store.save_logits(rows[0]["group"], logits)
     store.append_group(rows)
-    return rows
 
 
 def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:

@@ -18,13 +18,17 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 
 
 def predict_split(
-    result: FitResult, position: int, split: Split, domain: str, space: str
+    result: FitResult,
+    position: tuple[int, ...],
+    split: Split,
+    domain: str,
+    space: str,
 ) -> np.ndarray | None:
-    """Predicts a split with one seed's state, in batches of one padded shape.
+    """Predicts a split with one run's state, in batches of one padded shape.
 
     Args:
-        result: of ``fit``, with a seed axis.
-        position: of the seed.
+        result: of ``fit``.
+        position: of the run, on the result's axes.
         split: the rows.
         domain: whose encoder and statistics to use.
         space: label space of the logits.

@@ -10,7 +10,15 @@ from jaxtyping import Array, Int, PyTree
 
 from da_zoo.types import Batch, Examples
 
-__all__ = ["ArrayData", "Stream", "check_features", "gather", "make_stream", "order"]
+__all__ = [
+    "ArrayData",
+    "Stream",
+    "check_features",
+    "gather",
+    "make_stream",
+    "order",
+    "select_seeds",
+]
 
 STREAMS = ("source", "target", "target_labelled")
 
@@ -182,6 +190,30 @@ class ArrayData:
         """Returns the streams there are, by name."""
         found = {name: getattr(self, name) for name in STREAMS}
         return {name: stream for name, stream in found.items() if stream is not None}
+
+
+def select_seeds(data: ArrayData, seeds: Int[np.ndarray, " m"]) -> ArrayData:
+    """Gives each of ``m`` runs the rows of a seed; pools stay shared.
+
+    Args:
+        data: its streams are for all seeds alike, or have a row list for each.
+        seeds: which seed each run is.
+
+    Example:
+        >>> data = ArrayData(target=np.ones((3, 2)))
+        >>> select_seeds(data, np.array([0, 0])).target.rows.shape
+        (1, 3)
+    """
+
+    def chosen(values: np.ndarray | None) -> np.ndarray | None:
+        return values if values is None or len(values) == 1 else values[seeds]
+
+    def select(stream: Stream | None) -> Stream | None:
+        if stream is None:
+            return None
+        return Stream(stream.pool, *(chosen(values) for values in stream[1:]))  # type: ignore[arg-type]
+
+    return ArrayData(*(select(getattr(data, name)) for name in STREAMS))
 
 
 def _across_seeds(values: np.ndarray, seeds: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from da_zoo.bench import run
 from da_zoo.bench import run as run_benchmark
 from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.group import group_keys
-from da_zoo.bench.plan import configurations, make_plan, method_values
+from da_zoo.bench.plan import Budget, batches, configurations, make_plan, method_values
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
 from da_zoo.programs import forget_programs
@@ -206,6 +206,21 @@ def test_configurations_are_drawn_by_name():
     assert len({values["trade_off"] for values in drawn}) == 8
 
 
+def test_batches_differ_in_traced_values_alone(suite):
+    plan = make_plan(load_suite(suite()), tracks=["U"], configuration_count=6)
+    cells = [c for c in plan if c.scenario.name == "shift"]
+    found = batches(cells)
+    assert sorted(id(c) for batch in found for c in batch) == sorted(map(id, cells))
+    dann = [b for b in found if b[0].method.name == "dann"]
+    schedules = [
+        {c.values.get("trade_off_schedule", "ramp") for c in batch} for batch in dann
+    ]
+    assert len(dann) == len(schedules) > 1
+    assert all(len(own) == 1 for own in schedules)
+    assert max(map(len, dann)) > 1
+    assert [len(b) for b in found if b[0].method.name == "source_only"] == [6]
+
+
 def test_keys_are_of_content(suite):
     loaded = load_suite(suite())
     cells = make_plan(loaded, scenarios=["shift"], methods=["dan"], seeds=2)
@@ -315,3 +330,59 @@ def test_the_command_line(suite, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(RUN, "make_plan", interrupt)
     assert main([*words, "--no-progress"]) == 130
     assert "continues" in capsys.readouterr().err
+
+
+def test_configurations_are_trained_together_and_each_as_if_alone(
+    suite, tmp_path, monkeypatch
+):
+    widths = []
+    real = group_module.fit
+
+    def spy(*args, **options):
+        result = real(*args, **options)
+        widths.append(result.width)
+        return result
+
+    monkeypatch.setattr(group_module, "fit", spy)
+    monkeypatch.setitem(RUN.BUDGETS, "smoke", Budget(3, 2, 4))
+    options = {"scenarios": ["shift"], "tracks": ["U"], "budget": "smoke"}
+    out = tmp_path / "out"
+    assert bench(suite(), out, ["source_only"], **options).ran == 3
+    assert widths == [6]
+    rows = {(r["configuration"], r["seed"]): r for r in RowStore.open(out).read()[0]}
+    assert len(rows) == 6
+    loaded = load_suite(suite())
+    data = {s: build(loaded.scenarios[0], seed=s) for s in (0, 1)}
+    cells = make_plan(
+        loaded,
+        methods=["source_only"],
+        scenarios=["shift"],
+        tracks=["U"],
+        seeds=2,
+        configuration_count=3,
+    )
+    for cell in cells:
+        keys = group_keys(cell, loaded, data, 4)
+        ((alone, _),) = group_module.run_groups([cell], loaded, data, [keys], steps=4)
+        for row in alone:
+            together = rows[cell.configuration, row["seed"]]
+            assert together["group_width"] == 6
+            assert together["hyperparameters"] == row["hyperparameters"]
+            for field in ("nll", "brier"):
+                np.testing.assert_allclose(together[field], row[field], rtol=1e-4)
+    assert len({rows[c, 0]["nll"] for c in range(3)}) == 3
+
+    # A group that is lost is run again with its companions, which stay as they are.
+    lines = (out / "rows.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["configuration"] != 1]
+    assert len(kept) == len(lines) - 2
+    (out / "rows.jsonl").write_text("".join(kept))
+    widths.clear()
+    assert bench(suite(), out, ["source_only"], **options).ran == 1
+    assert widths == [6]
+    after = (out / "rows.jsonl").read_text().splitlines(keepends=True)
+    assert after[: len(kept)] == kept
+    again = {(r["configuration"], r["seed"]): r for r in RowStore.open(out).read()[0]}
+    assert {k: r["nll"] for k, r in again.items()} == {
+        k: r["nll"] for k, r in rows.items()
+    }

@@ -78,7 +78,7 @@ def _facts(runs: Sequence[Row]) -> list[tuple[str, list[str]]]:
         ("network", "Network"),
         ("parameters", "Parameters"),
         ("steps", "Steps"),
-        ("group_width", "Seeds trained together"),
+        ("group_width", "Runs trained together"),
         ("loop", "Loop"),
         ("device", "Device"),
         ("versions", "Versions"),
