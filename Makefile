@@ -3,6 +3,7 @@
 #   make bench [ARGS="--methods dann,deep_coral --seeds 3"]   the benchmark
 #   make test  [ARGS="tests/losses -k coral"]                 the test suite
 #   make lint | types | clean
+#   make peers [ARGS="--works W3 --pairs 5"]                  side by side with torch
 #
 # Each creates .venv and installs into it if need be, and again whenever
 # pyproject.toml or constraints.txt change. PYTHON=... chooses the interpreter,
@@ -26,8 +27,9 @@ REQUIREMENTS := pyproject.toml constraints.txt
 CREATED := $(VENV)/.stamp-created
 FOR_RUN := $(VENV)/.stamp-run
 FOR_TEST := $(VENV)/.stamp-test
+PEERS := .venv-peers
 
-.PHONY: help bench test lint types clean
+.PHONY: help bench test lint types peers clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,6 +46,16 @@ lint: $(FOR_TEST)
 
 types: $(FOR_TEST)
 	@$(BIN)/mypy da_zoo
+
+# The peers live in an environment of their own, so that nobody else needs torch.
+peers: $(FOR_RUN) $(PEERS)/.stamp
+	@$(BIN)/python benchmarks/peers/run.py --peer-python $(PEERS)/bin/python $(ARGS)
+
+$(PEERS)/.stamp: benchmarks/peers/requirements.txt
+	@echo "Installing torch, pytorch-adapt and skada into $(PEERS) ..."
+	@"$(PYTHON)" -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install -qq -r $<
+	@touch $@
 
 # `venv` wants ensurepip, which some distributions package apart: the second try
 # lets the system's pip put a pip into an environment made without one.
@@ -76,5 +88,5 @@ $(FOR_TEST): $(REQUIREMENTS) | $(CREATED)
 	@touch $(FOR_RUN) $@
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ seeds, many times slower than outside; a small dense network is the opposite. Th
 """
 
 import functools
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -186,6 +187,7 @@ def refresh_function(refresh: Callable[..., Any], grouped: bool) -> Any:
 
 
 _EXECUTABLES: dict[Any, Any] = {}
+_LOCKS: dict[Any, threading.Lock] = {}
 
 
 def compiled(
@@ -200,13 +202,18 @@ def compiled(
     leaves, structure = jax.tree.flatten(args)
     shapes = tuple((jnp.shape(leaf), jax.typeof(leaf).dtype) for leaf in leaves)
     key = (function, structure, shapes, static)
-    if key in _EXECUTABLES:
-        return _EXECUTABLES[key], 0.0
-    start = time.perf_counter()
-    _EXECUTABLES[key] = function.lower(*args, *static).compile()
-    return _EXECUTABLES[key], time.perf_counter() - start
+    # Threads compile different programs side by side, and the same one once.
+    with _LOCKS.setdefault(key, threading.Lock()):
+        program, seconds = _EXECUTABLES.get(key), 0.0
+        if program is None:
+            start = time.perf_counter()
+            program = function.lower(*args, *static).compile()
+            seconds = time.perf_counter() - start
+            _EXECUTABLES[key] = program
+    return program, seconds
 
 
 def forget_programs() -> None:
     """Drops every compiled program, which long-lived processes may want."""
     _EXECUTABLES.clear()
+    _LOCKS.clear()

@@ -40,8 +40,17 @@ _compiling = threading.local()
 
 
 def _count_compilation(event: str, duration_secs: float, **_: Any) -> None:
-    if event.startswith("/jax/core/compile/"):
-        _compiling.seconds = getattr(_compiling, "seconds", 0.0) + duration_secs
+    """Adds an event, in place of those it contains: traces are nested."""
+    if not event.startswith("/jax/core/compile/"):
+        return
+    start = time.perf_counter() - duration_secs
+    if not hasattr(_compiling, "events"):
+        _compiling.events, _compiling.seconds = [], 0.0
+    events: list[tuple[float, float]] = _compiling.events
+    while events and events[-1][0] >= start:
+        _compiling.seconds -= events.pop()[1]
+    events.append((start, duration_secs))
+    _compiling.seconds += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_count_compilation)

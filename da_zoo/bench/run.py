@@ -2,7 +2,10 @@
 
 import itertools
 import shlex
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +27,14 @@ from da_zoo.bench.store import RowStore
 from da_zoo.naming import choose
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
 
-__all__ = ["BenchResult", "render", "run"]
+__all__ = ["WORKERS", "BenchResult", "render", "run"]
+
+WORKERS = 2
+"""Batches of row groups in flight: while one trains, another compiles, and a small
+network's step leaves a core idle. Results do not depend on it; seconds do."""
+
+GroupRows = tuple[list[dict[str, Any]], dict[str, Any]]
+"""A group's rows and its logits."""
 
 
 class BenchResult(NamedTuple):
@@ -70,6 +80,7 @@ def run(
     steps: int | None = None,
     out: str | Path = "results",
     data_dir: str | Path | None = None,
+    workers: int | None = None,
     progress: bool = True,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
@@ -86,6 +97,8 @@ def run(
         out: folder of rows and reports; it may hold an unfinished run of the same
             command, or rows of other ones.
         data_dir: folder of the real data sets, for suites that need one.
+        workers: row groups in flight at once; None means :data:`WORKERS`. Rows do not
+            depend on it, but their seconds do: 1 for timings.
         progress: draw a progress bar on stderr.
 
     Returns:
@@ -99,6 +112,8 @@ def run(
     loaded = suite if isinstance(suite, Suite) else load_suite(suite)
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
     length = steps or plan_budget.steps or loaded.defaults["steps"]
     cells = make_plan(
         loaded,
@@ -112,37 +127,50 @@ def run(
     store = RowStore.open(out)
     console = Console(stderr=True)
     ran, failed = 0, 0
-    with _bar(console, progress) as bar:
+    with (
+        _bar(console, progress) as bar,
+        ThreadPoolExecutor(workers or WORKERS, "row-group") as pool,
+    ):
         waiting = sum(not cell.undefined for cell in cells)  # n/a rows take no time
         task = bar.add_task("starting", total=waiting)
-        for scenario, own in _by_scenario(cells):
-            bar.update(task, description=f"{scenario.name}: data")
-            data = {s: build(scenario, seed=s, data_dir=data_dir) for s in own[0].seeds}
-            prepared = [
-                [(c, group_keys(c, loaded, data, length, len(batch))) for c in batch]
-                for batch in batches(own)
-            ]
-            expected = [pair for batch in prepared for pair in batch]
-            done = store.complete_groups({k.group: c.seeds for c, k in expected})
-            # What is there already says nothing about the time that the rest takes.
-            waiting -= sum(k.group in done and not c.undefined for c, k in expected)
-            bar.update(task, total=waiting)
-            for batch in prepared:
-                missing = [pair for pair in batch if pair[1].group not in done]
-                if not missing:
+
+        def jobs() -> Iterator[tuple[_Work, Any]]:
+            nonlocal waiting
+            for scenario, own in _by_scenario(cells):
+                chosen = own[0].seeds
+                data = {s: build(scenario, seed=s, data_dir=data_dir) for s in chosen}
+                prepared = [
+                    [
+                        (c, group_keys(c, loaded, data, length, len(batch)))
+                        for c in batch
+                    ]
+                    for batch in batches(own)
+                ]
+                expected = [pair for batch in prepared for pair in batch]
+                done = store.complete_groups({k.group: c.seeds for c, k in expected})
+                # What is there already says nothing about the time of the rest.
+                waiting -= sum(k.group in done and not c.undefined for c, k in expected)
+                bar.update(task, total=waiting)
+                for batch in prepared:
+                    if any(keys.group not in done for _, keys in batch):
+                        work = _Work(batch, done)
+                        yield work, partial(_run_batch, batch, loaded, data, length)
+
+        for work, results in _in_order(pool, jobs(), workers or WORKERS):
+            cell = work.batch[0][0]
+            command = _command(cell, loaded, budget, length, data_dir)
+            # Runs trained together depend on their number in the last digit: all
+            # are run again, and what was there stays as it is.
+            for rows, logits in results:
+                if rows[0]["group"] in work.done:
                     continue
-                cell = batch[0][0]
-                bar.update(task, description=f"{scenario.name}: {cell.method.name}")
-                command = _command(cell, loaded, budget, length, data_dir)
-                # Runs trained together depend on their number in the last digit:
-                # all are run again, and what was there stays as it is.
-                for rows, logits in _run_batch(batch, loaded, data, length):
-                    if rows[0]["group"] in done:
-                        continue
-                    _keep([row | {"command": command} for row in rows], logits, store)
-                    ran += 1
-                    failed += any(row["status"] == "failed" for row in rows)
-                    bar.advance(task, 0 if cell.undefined else 1)
+                _keep([row | {"command": command} for row in rows], logits, store)
+                ran += 1
+                failed += any(row["status"] == "failed" for row in rows)
+                bar.update(
+                    task, description=f"{cell.scenario.name}: {cell.method.name}"
+                )
+                bar.advance(task, 0 if cell.undefined else 1)
     board, report, problems = render(out)
     for problem in problems:
         console.print(problem, style="yellow", markup=False, highlight=False)
@@ -171,12 +199,44 @@ def _by_scenario(cells: list[Cell]) -> list[tuple[Scenario, list[Cell]]]:
     ]
 
 
+class _Work(NamedTuple):
+    """Groups to train together, and which groups of their scenario are there."""
+
+    batch: list[tuple[Cell, GroupKeys]]
+    done: set[str]
+
+
+def _in_order(
+    pool: ThreadPoolExecutor,
+    jobs: Iterator[tuple[_Work, Callable[[], list[GroupRows]]]],
+    workers: int,
+) -> Iterator[tuple[_Work, list[GroupRows]]]:
+    """Runs jobs side by side and yields their results in the jobs' order.
+
+    Jobs are drawn as workers become free, so that few scenarios' data are held; what
+    is in flight when the caller stops is finished and dropped.
+    """
+    flying: deque[tuple[_Work, Future[list[GroupRows]]]] = deque()
+    try:
+        for work, call in jobs:
+            flying.append((work, pool.submit(call)))
+            # One more than run at once: a worker never waits for this thread.
+            while len(flying) > workers:
+                first, future = flying.popleft()
+                yield first, future.result()
+        for first, future in flying:
+            yield first, future.result()
+    finally:
+        for _, future in flying:
+            future.cancel()
+
+
 def _run_batch(
     batch: list[tuple[Cell, GroupKeys]],
     suite: Suite,
     data: dict[int, ScenarioData],
     steps: int,
-) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
+) -> list[GroupRows]:
     """Runs groups together; whatever goes wrong becomes their rows' reason."""
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
     status, reason = "na", cells[0].undefined
