@@ -12,6 +12,7 @@ from da_zoo.loop import FitResult, NonFiniteLossError, fit
 from da_zoo.methods import METHODS
 from da_zoo.models import network_by_name
 from da_zoo.network import Network, network_from_linen, network_from_nnx
+from da_zoo.precision import with_precision
 from da_zoo.registry import Hyperparameter, MethodSpec, build_recipe
 from da_zoo.settings import Settings
 from da_zoo.step import make_eval_step, make_train_step
@@ -67,4 +68,5 @@ __all__ = [
     "network_from_nnx",
     "schedules",
     "with_hparams",
+    "with_precision",
 ]

@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         "--device", metavar="cpu|gpu|tpu", help="default: what JAX finds"
     )
     bench.add_argument(
+        "--precision", metavar="float32|bf16", help="of the encoder; default: float32"
+    )
+    bench.add_argument(
         "--workers",
         type=int,
         metavar="N",
@@ -125,6 +128,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         steps=arguments.steps,
         out=arguments.out,
         data_dir=arguments.data,
+        precision=arguments.precision,
         workers=arguments.workers,
         progress=not arguments.no_progress,
     )

@@ -62,14 +62,14 @@ def _fast_backward(pads: Pads, saved: tuple[Array, Array], g: Array) -> Any:
         (width - 1 - left, width - 1 - right),
     )
     gradient_x = _plain(g, flipped, mirrored, (1, 1))
-    gradient_kernel = jnp.zeros(
-        (x.shape[3], height, width, kernel.shape[3]), kernel.dtype
-    )
+    # The sum over pieces is a reduction: float32 even where images are bfloat16.
+    wide = jnp.promote_types(kernel.dtype, jnp.float32)
+    gradient_kernel = jnp.zeros((x.shape[3], height, width, kernel.shape[3]), wide)
     for start in range(0, x.shape[0], PIECE):
         images = x[start : start + PIECE].transpose(3, 1, 2, 0)
         filters = g[start : start + PIECE].transpose(1, 2, 0, 3)
-        gradient_kernel += _plain(images, filters, pads, (1, 1))
-    return gradient_x, gradient_kernel.transpose(1, 2, 0, 3)
+        gradient_kernel += _plain(images, filters, pads, (1, 1)).astype(wide)
+    return gradient_x, gradient_kernel.transpose(1, 2, 0, 3).astype(kernel.dtype)
 
 
 _fast.defvjp(_fast_forward, _fast_backward)

@@ -1,6 +1,7 @@
 """``fit``: trains a recipe, a sweep's points and seeds together, in the right loop."""
 
 import math
+import time
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from da_zoo.sweep import (
     resolve_sweep,
     with_members,
 )
+from da_zoo.threads import one_at_a_time, side_by_side, worker_count
 from da_zoo.types import Adapter, Key, Predictions, Recipe, TrainState
 
 __all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
@@ -85,6 +87,7 @@ def fit(
     loop: str = "auto",
     seeds_mode: str = "auto",
     memory: int = GROUP_MEMORY,
+    workers: int | None = None,
     on_nonfinite: str = "raise",
     on_metrics: OnMetrics | None = None,
     progress: bool = False,
@@ -107,10 +110,14 @@ def fit(
         seeds_mode: "vmap", "map", "sequential" or "auto".
         memory: bytes that runs trained together may take, by an upper estimate; more
             runs than fit are trained in groups of equal width, one after another.
+        workers: threads, each training a group of the runs. XLA keeps one core of a
+            CPU busy with a batch of small networks, so None means one per core there
+            (and 1 elsewhere). Their number sets how many runs share a program, which
+            rounding depends on: name one for equal digits on every machine.
         on_nonfinite: "raise" stops at the first NaN; "mark" carries on and reports the
             run in ``FitResult.finite``.
         on_metrics: called once per chunk with phase, steps done, steps of the phase,
-            and the chunk's metrics.
+            and the chunk's metrics; from one thread at a time.
         progress: draw a bar on stderr.
         name: how errors and the bar call the method.
 
@@ -147,28 +154,39 @@ def fit(
         axes["seed"] = tuple(range(key.shape[0]))
     job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
     lengths = phase_steps(recipe, steps)
-    plan, width = _plan(recipe, job, len(points.points), loop, seeds_mode, memory)
+    threads = worker_count(workers)
+    plan, width = _plan(
+        recipe, job, len(points.points), loop, seeds_mode, memory, threads
+    )
     groups = _groups(recipe, job, points.points, width) if axes else [(recipe, job)]
     one_by_one = bool(axes) and plan.seeds == "sequential"
-    runs = range(width) if one_by_one else [None]
-    total = sum(lengths) * len(groups) * len(runs)
+    units = [
+        (members, own, number)
+        for members, own in groups
+        for number in (range(width) if one_by_one else [None])
+    ]
+    began = time.perf_counter()
+    total = sum(lengths) * len(units)
     with training_bar(name, total, on_metrics) if progress else nullcontext() as tell:
-        trained = []
-        for members, own in groups:
-            own = own._replace(on_metrics=tell or on_metrics)
-            results = [
-                run_phases(members, lengths, own, plan, Seeds(width, number))
-                for number in runs
-            ]
-            trained.append(_stacked(results) if one_by_one else results[0])
+        told = one_at_a_time(tell or on_metrics)
+
+        def train(unit: tuple[Recipe, Job, int | None]) -> Trained:
+            members, own, number = unit
+            own = own._replace(on_metrics=told)
+            return run_phases(members, lengths, own, plan, Seeds(width, number))
+
+        trained = side_by_side(train, units, threads)
+    if one_by_one:
+        trained = [_stacked(trained)]
     whole = _shaped(trained, tuple(map(len, axes.values()))) if axes else trained[0]
+    wall = time.perf_counter() - began
     return FitResult(
         whole.state,
         recipe[-1].adapter,
         whole.history,
         whole.finite,
         whole.compile_seconds,
-        whole.fit_seconds,
+        max(0.0, wall - whole.compile_seconds),
         plan,
         whole.failures,
         axes,
@@ -235,7 +253,13 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
 
 
 def _plan(
-    recipe: Recipe, job: Job, points: int, loop: str, seeds_mode: str, memory: int
+    recipe: Recipe,
+    job: Job,
+    points: int,
+    loop: str,
+    seeds_mode: str,
+    memory: int,
+    threads: int,
 ) -> tuple[Plan, int]:
     """One plan for all phases, by the first one's step (they share the network)."""
     phase = recipe[0]
@@ -253,9 +277,13 @@ def _plan(
     members = points * max(width, 1)
     if points == 1 and not width:
         return plan, 0
-    if plan.seeds != "vmap":
+    if plan.seeds == "sequential":
         return plan, members  # one at a time: no batch to fit into memory
-    return plan, group_width(members, update, state, batch, memory)
+    each = -(-members // threads)
+    if plan.seeds == "map":
+        return plan, each
+    fitting = group_width(members, update, state, batch, memory // threads)
+    return plan, min(each, fitting)
 
 
 def _groups(

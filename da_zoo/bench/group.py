@@ -82,7 +82,14 @@ def _network(suite: Suite) -> tuple[str, dict[str, Any]]:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in suite.defaults.get("network_options", {}).items()
     }
+    # float32 goes without saying: rows of before precision could be chosen are equal.
+    if (precision := _precision(suite)) != "float32":
+        options["precision"] = precision
     return suite.defaults["network"], options
+
+
+def _precision(suite: Suite) -> str:
+    return suite.defaults.get("precision", "float32")
 
 
 def versions() -> dict[str, str]:
@@ -122,7 +129,7 @@ def group_keys(
         "batch_size": suite.defaults["batch_size"],
         "network": _network(suite),
         "padded_to": suite.width,
-        "precision": "float32",
+        "precision": _precision(suite),
         "jax": jax.__version__,
     }
     group = digest(spec)
@@ -258,6 +265,7 @@ def run_groups(
             jax.vmap(jax.random.key)(jnp.asarray(cell.seeds)),
             steps=steps,
             batch_size=suite.defaults["batch_size"],
+            workers=1,  # the runner has its own, and a row's width is its own matter
             sweep=[point(one) for one in cells] if len(cells) > 1 else None,
             on_nonfinite="mark",
             on_metrics=on_metrics,

@@ -22,7 +22,14 @@ __all__ = [
     "point",
 ]
 
-NOT_SETTINGS = ("network", "network_options", "steps", "batch_size", "methods")
+NOT_SETTINGS = (
+    "network",
+    "network_options",
+    "precision",
+    "steps",
+    "batch_size",
+    "methods",
+)
 """Keys of a suite's [defaults] that are no keyword arguments of a method."""
 
 

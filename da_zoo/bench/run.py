@@ -1,5 +1,6 @@
 """The runner: plans, runs what is missing, writes rows, and renders the leaderboard."""
 
+import dataclasses
 import itertools
 import shlex
 from collections import deque
@@ -25,6 +26,7 @@ from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan
 from da_zoo.bench.report import write_report
 from da_zoo.bench.store import RowStore
 from da_zoo.naming import choose
+from da_zoo.precision import PRECISIONS
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
 
 __all__ = ["WORKERS", "BenchResult", "render", "run"]
@@ -63,6 +65,8 @@ def _command(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> st
     ]
     if cell.label_fraction is not None:
         words += ["--label-fractions", f"{cell.label_fraction:g}"]
+    if precision := suite.defaults.get("precision"):
+        words += ["--precision", precision]
     if data is not None:
         words += ["--data", "DIR"]
     return shlex.join(words)
@@ -80,6 +84,7 @@ def run(
     steps: int | None = None,
     out: str | Path = "results",
     data_dir: str | Path | None = None,
+    precision: str | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> BenchResult:
@@ -97,6 +102,7 @@ def run(
         out: folder of rows and reports; it may hold an unfinished run of the same
             command, or rows of other ones.
         data_dir: folder of the real data sets, for suites that need one.
+        precision: of the encoder, "float32" or "bf16"; None means the suite's.
         workers: row groups in flight at once; None means :data:`WORKERS`. Rows do not
             depend on it, but their seconds do: 1 for timings.
         progress: draw a progress bar on stderr.
@@ -110,6 +116,10 @@ def run(
     """
     plan_budget = choose(BUDGETS, budget, "budget")
     loaded = suite if isinstance(suite, Suite) else load_suite(suite)
+    if precision is not None:
+        defaults = {**loaded.defaults, "precision": precision}
+        loaded = dataclasses.replace(loaded, defaults=defaults)
+    choose(PRECISIONS, loaded.defaults.get("precision", "float32"), "precision")
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if workers is not None and workers < 1:

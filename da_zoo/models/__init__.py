@@ -10,6 +10,7 @@ from da_zoo.models.lenet import LeNet
 from da_zoo.models.mlp import MLP
 from da_zoo.naming import choose
 from da_zoo.network import Network, network_from_linen
+from da_zoo.precision import with_precision
 
 __all__ = ["MLP", "NETWORKS", "LeNet", "network_by_name"]
 
@@ -22,11 +23,14 @@ def _network(name: str, options: tuple[tuple[str, Any], ...]) -> Network:
     return network_from_linen(NETWORKS[name](**dict(options)), name=name)
 
 
-def network_by_name(name: str, **options: Any) -> Network:
+def network_by_name(
+    name: str, *, precision: str = "float32", **options: Any
+) -> Network:
     """Builds one of the zoo's networks; equal calls give the same object.
 
     Args:
         name: "mlp" or "lenet".
+        precision: "float32" or "bf16", see :func:`da_zoo.precision.with_precision`.
         **options: attributes of the module, such as ``hidden=(128, 64)``.
 
     Raises:
@@ -45,4 +49,5 @@ def network_by_name(name: str, **options: Any) -> Network:
     for option in options:
         choose(known, option, f"{name} option")
     frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    return _network(name, tuple(sorted(frozen.items())))
+    network = _network(name, tuple(sorted(frozen.items())))
+    return with_precision(network, precision)
