@@ -36,7 +36,7 @@ def test_workers_change_neither_order_nor_values(seeds_mode):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
     # Runs differ from one another by far more than that: none was mixed up.
-    kernel = np.asarray(one.state.params["head"]["kernel"]).reshape(6, -1)
+    kernel = np.asarray(one.state.params["encoder"]["Dense_0"]["kernel"]).reshape(6, -1)
     gaps = np.abs(kernel[:, None] - kernel[None, :]).max(axis=2)
     assert gaps[~np.eye(6, dtype=bool)].min() > 1e-3
 
