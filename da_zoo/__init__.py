@@ -4,10 +4,12 @@ Three front doors: :class:`DomainAdapter` (scikit-learn style), pure functions
 (``methods``, ``fit``, ``make_train_step``, ``losses``) and the command ``da-zoo``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from da_zoo import layers, losses, methods, metrics, models, schedules
 from da_zoo.compose import from_updates, with_hparams
 from da_zoo.data.arrays import ArrayData
-from da_zoo.estimator import DomainAdapter
+from da_zoo.fit_all import fit_all
 from da_zoo.loop import FitResult, NonFiniteLossError, fit
 from da_zoo.methods import METHODS
 from da_zoo.models import network_by_name
@@ -29,6 +31,9 @@ from da_zoo.types import (
     Update,
     Views,
 )
+
+if TYPE_CHECKING:
+    from da_zoo.estimator import DomainAdapter
 
 __version__ = "0.1.0"
 
@@ -55,6 +60,7 @@ __all__ = [
     "Views",
     "build_recipe",
     "fit",
+    "fit_all",
     "from_updates",
     "layers",
     "losses",
@@ -70,3 +76,16 @@ __all__ = [
     "with_hparams",
     "with_precision",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the estimator when it is asked for: scikit-learn takes half a second."""
+    if name == "DomainAdapter":
+        from da_zoo.estimator import DomainAdapter
+
+        return DomainAdapter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

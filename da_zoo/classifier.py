@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from da_zoo.backend import compiler_options
 from da_zoo.batch_norm import domain_encoder
 from da_zoo.compose import named_key
 from da_zoo.losses.classification import cross_entropy
@@ -67,7 +68,9 @@ def _compiled_predict(
     """One jitted function for every method with these heads: it sees no other state."""
     encoder = domain_encoder(network, batch_norm)
 
-    @functools.partial(jax.jit, static_argnames="domain")
+    @functools.partial(
+        jax.jit, static_argnames="domain", compiler_options=compiler_options()
+    )
     def predict(
         params: Params,
         stats: dict[str, PyTree],

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from da_zoo.backend import compiler_options
 from da_zoo.data.arrays import _Device, gather, gather_batch
 from da_zoo.naming import choose
 from da_zoo.step import chunk_function
@@ -207,7 +208,8 @@ def compiled(
         program, seconds = _EXECUTABLES.get(key), 0.0
         if program is None:
             start = time.perf_counter()
-            program = function.lower(*args, *static).compile()
+            lowered = function.lower(*args, *static)
+            program = lowered.compile(compiler_options())
             seconds = time.perf_counter() - start
             _EXECUTABLES[key] = program
     return program, seconds

@@ -19,6 +19,7 @@ __all__ = [
     "Alignment",
     "aligned",
     "discrepancy",
+    "forward_term",
     "supervised_model",
     "supervised_phase",
 ]
@@ -28,7 +29,8 @@ class Alignment(NamedTuple):
     """What a method adds to the task loss. Keep it hashable: it names a program.
 
     ``loss(params, state, forward, key) -> (weighted loss, metrics)``;
-    ``init(key, features_dim) -> extra parameter groups``, a discriminator say.
+    ``init(key, features_dim) -> more parameter groups``, a discriminator say;
+    ``extra(key, features_dim) -> entries of state.extra``, which are not trained.
     """
 
     loss: Callable[
@@ -36,6 +38,7 @@ class Alignment(NamedTuple):
         tuple[Float[Array, ""], dict[str, Float[Array, ""]]],
     ]
     init: Callable[[Key, int], Params] | None = None
+    extra: Callable[[Key, int], dict[str, Any]] | None = None
 
 
 def _everything(path: str) -> bool:
@@ -75,14 +78,19 @@ def _update(
 
 @functools.lru_cache(maxsize=256)
 def _init_with(
-    init_params: Callable[..., Any], init_alignment: Callable[[Key, int], Params]
+    init_params: Callable[..., Any],
+    init_alignment: Callable[[Key, int], Params],
+    init_extra: Callable[[Key, int], dict[str, Any]] | None,
 ) -> Callable[..., Any]:
-    """Adds an alignment's own parameter groups to a classifier's."""
+    """Adds an alignment's own parameter groups and state to a classifier's."""
 
     def init(key: Key, batch: Batch) -> tuple[Params, dict[str, Any], dict[str, Any]]:
         params, stats, extra = init_params(key, batch)
         head = next(v for k, v in params.items() if k.startswith("head_"))
-        return params | init_alignment(key, head["kernel"].shape[0]), stats, extra
+        features_dim = head["kernel"].shape[0]
+        if init_extra is not None:
+            extra = extra | init_extra(key, features_dim)
+        return params | init_alignment(key, features_dim), stats, extra
 
     return init
 
@@ -101,15 +109,36 @@ def discrepancy(
     Raises:
         ValueError: for an unknown schedule.
     """
+
+    def value(forward: Forward) -> Float[Array, ""]:
+        return distance(forward.features["source"], forward.features["target"])
+
+    return forward_term(value, metric, schedule)
+
+
+@functools.lru_cache(maxsize=256)
+def forward_term(
+    value: Callable[[Forward], Float[Array, ""]], metric: str, schedule: str
+) -> Alignment:
+    """Builds the term ``trade_off * schedule(progress) * value(forward)``.
+
+    Args:
+        value: of features and logits; the same object for the same settings.
+        metric: what the history calls it.
+        schedule: name of a schedule of the trade-off.
+
+    Raises:
+        ValueError: for an unknown schedule.
+    """
     ramp = schedule_by_name(schedule)
 
     def loss(
         params: Params, state: TrainState, forward: Forward, key: Key
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         del params, key
-        value = distance(forward.features["source"], forward.features["target"])
-        return state.hparams["trade_off"] * ramp(progress(state)) * value, {
-            metric: value
+        found = value(forward)
+        return state.hparams["trade_off"] * ramp(progress(state)) * found, {
+            metric: found
         }
 
     return Alignment(loss)
@@ -179,7 +208,7 @@ def supervised_phase(
     )
     init_params = model.init_params
     if alignment is not None and alignment.init is not None:
-        init_params = _init_with(init_params, alignment.init)
+        init_params = _init_with(init_params, alignment.init, alignment.extra)
     return Phase(
         name,
         from_updates(init_params, (update,), predict=model.predict, hparams=values),

@@ -52,7 +52,8 @@ def environment(threads: int, cache: str = "") -> dict[str, str]:
     """One process with so many threads."""
     own = os.environ | {"PEERS_THREADS": str(threads), "PEERS_CACHE": cache}
     own |= {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"}
-    return own | {"JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
+    device = own.setdefault("PEERS_DEVICE", "cpu")
+    return own | {"JAX_PLATFORMS": device, "PYTHONWARNINGS": "ignore"}
 
 
 def command(interpreters: Interpreters, peer: str) -> list[str]:
@@ -65,7 +66,7 @@ def command(interpreters: Interpreters, peer: str) -> list[str]:
 class Worker:
     """A worker process that answers requests."""
 
-    def __init__(self, call: list[str], threads: int) -> None:
+    def __init__(self, call: list[str], threads: int, seeds: int | None) -> None:
         self.process = subprocess.Popen(
             call,
             stdin=subprocess.PIPE,
@@ -75,6 +76,7 @@ class Worker:
         )
         self.versions: dict[str, str] = json.loads(self._answer())
         self.steps: dict[str, int] = {}
+        self.seeds = seeds
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
@@ -88,7 +90,8 @@ class Worker:
     def ask(self, work: str, steps: int) -> None:
         """Starts a measurement."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"work": work, "steps": steps}) + "\n")
+        request = {"work": work, "steps": steps, "seeds": self.seeds}
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
 
     def rate(self) -> float:
@@ -152,16 +155,20 @@ def say(text: str) -> None:
 
 
 def rates(
-    works: list[str], peers: list[str], pairs: int, interpreters: Interpreters
+    works: list[str],
+    peers: list[str],
+    pairs: int,
+    interpreters: Interpreters,
+    seeds: int | None,
 ) -> tuple[list[Row], dict[str, str]]:
     """W1 to W3: workers that stay, measured in turn."""
     rows: list[Row] = []
-    ours = Worker(command(interpreters, "ours"), THREADS)
+    ours = Worker(command(interpreters, "ours"), THREADS, seeds)
     versions = dict(ours.versions)
     for peer in peers:
         call = command(interpreters, peer)
-        whole = Worker(call, THREADS)
-        halves = [Worker(call, 1) for _ in range(2)]
+        whole = Worker(call, THREADS, seeds)
+        halves = [Worker(call, 1, seeds) for _ in range(2)]
         versions |= whole.versions
         for work in works:
             say(f"{work} against {PEERS[peer][0]}")
@@ -305,6 +312,8 @@ def main() -> None:
     parser.add_argument("--works", default=",".join(names), help="comma-separated")
     parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--seeds", type=int, help="of W1 to W3; default: the work's")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     arguments = parser.parse_args()
@@ -314,10 +323,13 @@ def main() -> None:
             parser.error(f"unknown {what} {unknown}; known are {known}")
     if arguments.pairs < 1:
         parser.error(f"--pairs must be at least 1, got {arguments.pairs}")
+    os.environ["PEERS_DEVICE"] = arguments.device
     interpreters = Interpreters(sys.executable, arguments.peer_python)
     rows: list[Row] = []
     if steady := [work for work in works if work in WORKS]:
-        found, versions = rates(steady, peers, arguments.pairs, interpreters)
+        found, versions = rates(
+            steady, peers, arguments.pairs, interpreters, arguments.seeds
+        )
         rows = write(arguments.out, found, versions)
     # Each sweep is written as it ends: it takes minutes.
     for work in (work for work in works if work in SWEEPS):

@@ -9,6 +9,7 @@ from torch import nn
 from works import CHANNELS, CLASSES, DISCRIMINATOR, Data, Work
 
 torch.set_num_threads(int(os.environ.get("PEERS_THREADS", "2")))
+torch.set_default_device(os.environ.get("PEERS_DEVICE", "cpu"))
 
 
 def encoder(work: Work) -> nn.Sequential:
@@ -47,7 +48,8 @@ def tensors(rows: Data) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     x, target = torch.from_numpy(rows.x), torch.from_numpy(rows.target)
     if x.ndim == 4:
         x, target = (t.permute(0, 3, 1, 2).contiguous() for t in (x, target))
-    return x, torch.from_numpy(rows.y), target
+    device = torch.get_default_device()
+    return x.to(device), torch.from_numpy(rows.y).to(device), target.to(device)
 
 
 def batches(rows: int, batch: int, steps: int) -> Iterator[torch.Tensor]:
