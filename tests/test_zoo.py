@@ -48,7 +48,9 @@ def recipe_of(name, track="U", space="same_task", **values):
 
 @pytest.mark.parametrize(("name", "track", "space"), list(cells()))
 def test_the_contract_holds(name, track, space):
-    check_adapter(recipe_of(name, track, space), toy_data())
+    # A method's loops differ by its updates, not by its streams: one cell tells.
+    first = track == "U" or (METHODS[name].tracks == {"F"} and space == "same_task")
+    check_adapter(recipe_of(name, track, space), toy_data(), loops=first)
 
 
 @pytest.mark.parametrize("policy", ["joint", "domain_specific", "frozen"])
