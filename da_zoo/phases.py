@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.compose import is_refreshing, named_key
-from da_zoo.data.arrays import ArrayData, Stream, on_device, order
+from da_zoo.data.arrays import ArrayData, on_device, order
+from da_zoo.data.domains import balanced_order
 from da_zoo.programs import (
     Plan,
     advance_function,
@@ -20,12 +21,21 @@ from da_zoo.programs import (
 )
 from da_zoo.types import Key, Phase, Recipe, TrainState
 
-__all__ = ["CHUNK", "Job", "NonFiniteLossError", "Trained", "run_phases"]
+__all__ = [
+    "CHUNK",
+    "Job",
+    "NonFiniteLossError",
+    "OnMetrics",
+    "OnState",
+    "Trained",
+    "run_phases",
+]
 
 CHUNK = 200
 """Steps per dispatch: this often metrics leave the device and a progress bar moves."""
 
 OnMetrics = Callable[[str, int, int, dict[str, np.ndarray]], None]
+OnState = Callable[[Phase, int, TrainState, np.ndarray], None]
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -42,6 +52,19 @@ class Job(NamedTuple):
     on_nonfinite: str
     on_metrics: OnMetrics | None
     name: str
+    on_state: OnState | None = None
+    members: np.ndarray | None = None
+    """Which runs of the whole a group's are, or None for a single key's."""
+
+    def show(self, phase: Phase, done: int, state: TrainState, seeds: "Seeds") -> None:
+        """Hands a state out, with a leading axis of one where it has none."""
+        if self.on_state is None:
+            return
+        members = np.zeros(1, int) if self.members is None else self.members
+        if not seeds.grouped:
+            state = jax.tree.map(lambda leaf: leaf[None], state)
+            members = members[[seeds.number or 0]]
+        self.on_state(phase, done, state, members)
 
 
 class Trained(NamedTuple):
@@ -95,14 +118,19 @@ class _Order:
         lines = words.reshape(seeds.width if seeds.grouped else 1, -1)
         self.words = [tuple(int(w) for w in line) for line in lines]
         self.counts: dict[str, list[int]] = {}
+        self.blocks: dict[str, list[tuple[int, ...] | None]] = {}
         for name, stream in job.data.streams().items():
             if name in phase.uses:
-                self.counts[name] = self._counts(stream, seeds)
+                counts = self._own(stream.count, seeds)
+                self.counts[name] = [int(count) for count in counts]
+                self.blocks[name] = [None] * len(counts)
+                if stream.blocks is not None:
+                    own = self._own(stream.blocks, seeds)
+                    self.blocks[name] = [tuple(map(int, sizes)) for sizes in own]
 
-    def _counts(self, stream: Stream, seeds: Seeds) -> list[int]:
-        every = np.broadcast_to(stream.count, (max(seeds.width, 1),))
-        chosen = every if seeds.grouped else every[[seeds.number or 0]]
-        return [int(count) for count in chosen]
+    def _own(self, values: np.ndarray, seeds: Seeds) -> np.ndarray:
+        every = np.broadcast_to(values, (max(seeds.width, 1), *values.shape[1:]))
+        return every if seeds.grouped else every[[seeds.number or 0]]
 
     def chunk(self, start: int, stop: int) -> dict[str, jax.Array]:
         """int32 [seeds?, CHUNK, batch]; steps past ``stop`` are padding."""
@@ -110,13 +138,26 @@ class _Order:
         for name, counts in self.counts.items():
             padded = np.zeros((len(self.words), CHUNK, self.batch), np.int32)
             drawn: dict[Any, np.ndarray] = {}  # a sweep's points share their seeds'
-            for i, own in enumerate(zip(self.words, counts, strict=True)):
+            members = zip(self.words, counts, self.blocks[name], strict=True)
+            for i, own in enumerate(members):
                 if own not in drawn:
-                    words, count = own
-                    drawn[own] = order(words, name, count, start, stop, self.batch)
+                    words, count, blocks = own
+                    steps = (start, stop, self.batch)
+                    drawn[own] = (
+                        order(words, name, count, *steps)
+                        if blocks is None
+                        else balanced_order(words, name, blocks, *steps)
+                    )
                 padded[i, : stop - start] = drawn[own]
             result[name] = jnp.asarray(padded if self.grouped else padded[0])
         return result
+
+    def own_rows(self) -> dict[str, jax.Array]:
+        """int32 [seeds?] by stream: how many rows there are, without padding."""
+        return {
+            name: jnp.asarray(counts if self.grouped else counts[0], jnp.int32)
+            for name, counts in self.counts.items()
+        }
 
     def steps_per_epoch(self) -> int:
         """Of the target where the phase has one, else of its first stream."""
@@ -193,7 +234,8 @@ def _run_phase(
             stop = min(stop, (done // epoch + 1) * epoch)
             if done % epoch == 0:
                 function = refresh_function(phase.adapter.refresh, rows.grouped)
-                state = watch.compile(function, state, streams)(state, streams)
+                seen = (state, streams, rows.own_rows())
+                state = watch.compile(function, *seen)(*seen)
         indices = rows.chunk(done, stop)
         parts = []
         for program, number in dispatches(plan, stop - done):
@@ -208,6 +250,7 @@ def _run_phase(
         }
         history = {k: values[..., : stop - done] for k, values in history.items()}
         watch.record(phase, done, stop, length, history)
+        watch.job.show(phase, stop, state, watch.seeds)
         done = stop
     return state
 
@@ -217,6 +260,7 @@ class _Watch:
 
     def __init__(self, job: Job, seeds: Seeds) -> None:
         self.job = job
+        self.seeds = seeds
         self.began = time.perf_counter()
         self.compiling = 0.0
         self.parts: dict[str, list[np.ndarray]] = {}

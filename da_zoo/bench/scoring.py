@@ -2,24 +2,26 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.data.splits import Split
-from da_zoo.loop import FitResult
 from da_zoo.metrics import collapsed, evaluate
+from da_zoo.open_set import with_unknown
 from da_zoo.scenarios import ScenarioData
+from da_zoo.types import Adapter, TrainState
 
-__all__ = ["METRICS", "predict_split", "score_run"]
+__all__ = ["METRICS", "OPEN_SET", "answers", "predict_split", "score_run"]
 
 EVALUATION_BATCH = 512
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
+OPEN_SET = ("os", "os_star", "unknown_accuracy", "hos")
+"""Of open-set scenarios alone."""
 
 
 def predict_split(
-    result: FitResult,
-    position: tuple[int, ...],
+    adapter: Adapter,
+    state: TrainState,
     split: Split,
     domain: str,
     space: str,
@@ -27,8 +29,8 @@ def predict_split(
     """Predicts a split with one run's state, in batches of one padded shape.
 
     Args:
-        result: of ``fit``.
-        position: of the run, on the result's axes.
+        adapter: of the phase that the state is from.
+        state: of one run.
         split: the rows.
         domain: whose encoder and statistics to use.
         space: label space of the logits.
@@ -36,7 +38,6 @@ def predict_split(
     Returns:
         Logits [n, width], or None if the method has no head for the label space.
     """
-    state = jax.tree.map(lambda leaf: leaf[position], result.state)
     x = split.x
     parts = []
     for start in range(0, len(x), EVALUATION_BATCH):
@@ -45,11 +46,31 @@ def predict_split(
         padded = np.concatenate([block, np.zeros((room, *x.shape[1:]), x.dtype)])
         array = jnp.asarray(padded)
         array = array / 255.0 if padded.dtype == np.uint8 else array
-        predicted = result.adapter.predict(state, array, domain=domain)
+        predicted = adapter.predict(state, array, domain=domain)
         if space not in predicted.logits:
             return None
         parts.append(np.asarray(predicted.logits[space])[: len(block)])
     return np.concatenate(parts)
+
+
+def answers(
+    logits: np.ndarray, data: ScenarioData, predicts_unknown: bool = False
+) -> np.ndarray:
+    """Cuts target logits to the classes that are scored.
+
+    Args:
+        logits: [n, width], padded.
+        data: the scenario.
+        predicts_unknown: whether the method has a class for the unknown. In an open
+            set, one that has none rejects what it is not sure of: a last column wins
+            where no class reaches ``da_zoo.open_set.THRESHOLD``.
+
+    Returns:
+        [n, data.target_classes].
+    """
+    if data.open_set and not predicts_unknown:
+        return with_unknown(logits[:, : data.source_classes])
+    return logits[:, : data.target_classes]
 
 
 def score_run(

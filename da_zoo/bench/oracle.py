@@ -1,0 +1,76 @@
+"""The oracle column: the best checkpoint by target-test labels, as many papers report.
+
+It is stored beside the realistic accuracy and never ranked, and nothing is chosen by
+it: no checkpoint leaves this file.
+"""
+
+import time
+
+import jax
+import numpy as np
+
+from da_zoo.bench.scoring import answers, predict_split
+from da_zoo.scenarios import ScenarioData
+from da_zoo.types import Phase, TrainState
+
+__all__ = ["CHECKPOINTS", "Oracle"]
+
+CHECKPOINTS = 10
+"""Looks per phase, at most."""
+
+
+class Oracle:
+    """Watches a training (``fit(on_state=oracle.look)``) and keeps its best accuracies.
+
+    Args:
+        data: of each run; runs of one scenario and several configurations repeat it.
+        lengths: steps of the phases.
+        predicts_unknown: whether the method has a class for the unknown.
+
+    Example:
+        >>> Oracle([], [100]).best(0, 0.5)
+        0.5
+    """
+
+    def __init__(
+        self,
+        data: list[ScenarioData],
+        lengths: list[int],
+        predicts_unknown: bool = False,
+    ) -> None:
+        self.seconds = 0.0
+        """Spent looking, which is no part of training."""
+        self._data = data
+        self._predicts_unknown = predicts_unknown
+        self._gap = max(1, max(lengths, default=1) // CHECKPOINTS)
+        self._found: dict[int, float] = {}
+        self._next: dict[tuple[str, int], int] = {}
+
+    def look(
+        self, phase: Phase, done: int, state: TrainState, members: np.ndarray
+    ) -> None:
+        """Scores the runs whose states are shown, where their time has come."""
+        began = time.perf_counter()
+        for i, member in enumerate(map(int, members)):
+            if done < self._next.get((phase.name, member), 0):
+                continue
+            self._next[phase.name, member] = done + self._gap
+            own = jax.tree.map(lambda leaf, at=i: leaf[at], state)
+            split = self._data[member].target_test
+            if split.labels.dtype.kind == "f":  # a regression has no accuracy
+                continue
+            logits = predict_split(phase.adapter, own, split, "target", "target")
+            if logits is None:  # a source phase without a head for the target's task
+                continue
+            scored = answers(logits, self._data[member], self._predicts_unknown)
+            hits = scored.argmax(1) == split.labels
+            self._found[member] = max(
+                self._found.get(member, 0.0), float(np.mean(hits))
+            )
+        self.seconds += time.perf_counter() - began
+
+    def best(self, member: int, last: float | None) -> float | None:
+        """Returns a run's best accuracy, its last one (None if it failed) included."""
+        if last is None:
+            return None
+        return max(last, self._found.get(member, 0.0))
