@@ -2,6 +2,7 @@
 #
 #   make bench [ARGS="--methods dann,deep_coral --seeds 3"]   the benchmark
 #   make test  [ARGS="tests/losses -k coral"]                 the test suite
+#   make docs                                             pages and tables of methods
 #   make lint | types | clean
 #   make peers [ARGS="--works W3 --pairs 5"]                  side by side with torch
 #
@@ -29,7 +30,7 @@ FOR_RUN := $(VENV)/.stamp-run
 FOR_TEST := $(VENV)/.stamp-test
 PEERS := .venv-peers
 
-.PHONY: help bench test lint types peers clean
+.PHONY: help bench test docs lint types peers clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,6 +40,10 @@ bench: $(FOR_RUN)
 
 test: $(FOR_TEST)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+
+# From the registries; a test compares them.
+docs: $(FOR_RUN)
+	@$(BIN)/python -m da_zoo.catalogue --write docs/methods --readme README.md
 
 lint: $(FOR_TEST)
 	@$(BIN)/ruff format --check .

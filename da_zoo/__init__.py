@@ -4,6 +4,7 @@ Three front doors: :class:`DomainAdapter` (scikit-learn style), pure functions
 (``methods``, ``fit``, ``make_train_step``, ``losses``) and the command ``da-zoo``.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from da_zoo import layers, losses, methods, metrics, models, schedules
@@ -15,8 +16,8 @@ from da_zoo.methods import METHODS
 from da_zoo.models import network_by_name
 from da_zoo.network import Network, network_from_linen, network_from_nnx
 from da_zoo.precision import with_precision
-from da_zoo.registry import Hyperparameter, MethodSpec, build_recipe
-from da_zoo.settings import Settings
+from da_zoo.registry import Hyperparameter, MethodSpec, ShallowSpec, build_recipe
+from da_zoo.settings import Continuous, Settings
 from da_zoo.step import make_eval_step, make_train_step
 from da_zoo.types import (
     Adapter,
@@ -34,15 +35,19 @@ from da_zoo.types import (
 
 if TYPE_CHECKING:
     from da_zoo.estimator import DomainAdapter
+    from da_zoo.shallow import SHALLOW
+    from da_zoo.shallow.adapter import ShallowAdapter
 
 __version__ = "0.1.0"
 
 __all__ = [
     "METHODS",
+    "SHALLOW",
     "Adapter",
     "ArrayData",
     "Aux",
     "Batch",
+    "Continuous",
     "DomainAdapter",
     "Examples",
     "FitResult",
@@ -55,6 +60,8 @@ __all__ = [
     "Predictions",
     "Recipe",
     "Settings",
+    "ShallowAdapter",
+    "ShallowSpec",
     "TrainState",
     "Update",
     "Views",
@@ -78,13 +85,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Imports the estimator when it is asked for: scikit-learn takes half a second."""
-    if name == "DomainAdapter":
-        from da_zoo.estimator import DomainAdapter
+_LATE = {
+    "DomainAdapter": "da_zoo.estimator",
+    "SHALLOW": "da_zoo.shallow",
+    "ShallowAdapter": "da_zoo.shallow.adapter",
+}
 
-        return DomainAdapter
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Imports what needs scikit-learn when it is asked for: it takes half a second."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)
 
 
 def __dir__() -> list[str]:

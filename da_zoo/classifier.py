@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from da_zoo.backend import compiler_options
 from da_zoo.batch_norm import domain_encoder
 from da_zoo.compose import named_key
 from da_zoo.losses.classification import cross_entropy
+from da_zoo.losses.regression import squared_error
 from da_zoo.network import Network, Train, make_head, mask_classes
 from da_zoo.types import Batch, Examples, Key, Params, Predictions, TrainState
 
@@ -25,6 +26,12 @@ class Forward(NamedTuple):
     logits: dict[str, Float[Array, "n k"]]
     stages: dict[str, dict[str, Array]]
     stats: dict[str, PyTree]
+    labels: dict[str, Int[Array, " n"] | Float[Array, "n k"]]
+    """Of the labelled streams only: there is no entry for "target"."""
+    weights: dict[str, Float[Array, " n"] | None]
+    """How much each row counts; 0 = padding or, in a labelled stream, no label."""
+    domains: dict[str, Int[Array, " n"]]
+    """Which of several sources (or targets) each row is from."""
 
 
 class Classifier(NamedTuple):
@@ -47,6 +54,12 @@ def streams_of(batch: Batch) -> dict[str, Examples]:
     return {name: rows for name, rows in batch._asdict().items() if rows is not None}
 
 
+def _label_weight(rows: Examples) -> Float[Array, " n"]:
+    """How much the label of each row counts."""
+    weight = rows.labelled.astype(jnp.float32)
+    return weight if rows.weight is None else weight * rows.weight
+
+
 def _features_dim(network: Network, x: PyTree) -> int:
     def features(key: Key, x: PyTree) -> Array:
         params, stats = network.init(key, x)
@@ -59,6 +72,14 @@ def _features_dim(network: Network, x: PyTree) -> int:
             f"{shape}; flatten or pool in the encoder"
         )
     return shape[1]
+
+
+def _masked(
+    raw: Float[Array, "n k"], counts: dict[str, Float[Array, ""]], space: str
+) -> Float[Array, "n k"]:
+    """Masks the columns that are no classes; there is no count where none are."""
+    name = f"classes_{space}"
+    return mask_classes(raw, counts[name]) if name in counts else raw
 
 
 @functools.lru_cache(maxsize=256)
@@ -83,7 +104,7 @@ def _compiled_predict(
         for space, group in heads:
             head = params[group]
             raw = make_head(*head["kernel"].shape).apply(head, features)
-            logits[space] = mask_classes(raw, counts[f"classes_{space}"])
+            logits[space] = _masked(raw, counts, space)
         return Predictions(logits, features)
 
     return predict
@@ -110,10 +131,11 @@ def _trainer(
         # The key leaves out the update and its repeat: updates of one step that
         # forward the same parameters then compute the same thing, which XLA shares.
         key = jax.random.fold_in(state.key, state.step)
+        streams = streams_of(batch)
         outputs, stats = encoder.forward(
             params,
             state.stats,
-            streams_of(batch),
+            streams,
             key=named_key(key, "encoder"),
             train=train,
         )
@@ -122,12 +144,18 @@ def _trainer(
             own = "source" if stream == "source" else "target"
             head = params[f"head_{own if own in heads else heads[0]}"]
             raw = make_head(*head["kernel"].shape).apply(head, out.features)
-            logits[stream] = mask_classes(raw, state.hparams[f"classes_{own}"])
+            logits[stream] = _masked(raw, state.hparams, own)
         return Forward(
             {stream: out.features for stream, out in outputs.items()},
             logits,
             {stream: out.stages for stream, out in outputs.items()},
             stats,
+            {name: rows.y for name, rows in streams.items() if name != "target"},
+            {
+                name: rows.weight if name == "target" else _label_weight(rows)
+                for name, rows in streams.items()
+            },
+            {name: rows.domain for name, rows in streams.items()},
         )
 
     return init_params, forward
@@ -190,19 +218,21 @@ def classifier(
 def task_loss(
     forward: Forward, batch: Batch
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """Sums the mean cross-entropies of the labelled streams that the batch has.
+    """Sums the mean losses of the labelled streams that the batch has.
+
+    A stream's labels say which: cross-entropy for classes [n], squared error for
+    continuous targets [n, k].
 
     Returns:
-        The loss in nats and its parts by stream, as metrics.
+        The loss (in nats for classes) and its parts by stream, as metrics.
     """
     metrics: dict[str, Float[Array, ""]] = {}
     for stream in ("source", "target_labelled"):
         rows = getattr(batch, stream)
         if rows is None:
             continue
-        weight = rows.labelled.astype(jnp.float32)
-        if rows.weight is not None:
-            weight = weight * rows.weight
-        logits = forward.logits[stream]
-        metrics[f"{stream}_loss"] = cross_entropy(logits, rows.y, weight=weight)
+        loss = cross_entropy if rows.y.ndim == 1 else squared_error
+        metrics[f"{stream}_loss"] = loss(
+            forward.logits[stream], rows.y, weight=_label_weight(rows)
+        )
     return jnp.sum(jnp.stack(list(metrics.values()))), metrics

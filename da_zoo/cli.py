@@ -40,7 +40,12 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     bench.add_argument("--suite", default="embedded", help="a name, or a TOML file")
-    bench.add_argument("--methods", type=_names, metavar="A,B", help="default: all")
+    bench.add_argument(
+        "--methods",
+        type=_names,
+        metavar="A,B",
+        help="default: all but the shallow ones; shallow: those",
+    )
     bench.add_argument("--scenarios", type=_names, metavar="A,B", help="default: all")
     bench.add_argument("--seeds", type=int, metavar="N", help="default: the budget's")
     bench.add_argument(
@@ -180,11 +185,11 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from da_zoo.methods import METHODS
+    from da_zoo.catalogue import catalogue
     from da_zoo.scenarios import list_suites, load_suite
 
     if arguments.what == "methods":
-        for spec in METHODS.values():
+        for spec in catalogue().values():
             print(f"{spec.name:<18} {'+'.join(sorted(spec.tracks)):<4} {spec.summary}")
     elif arguments.what == "suites":
         for name in list_suites():
@@ -199,11 +204,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from da_zoo.citation import describe
-    from da_zoo.methods import METHODS
+    from da_zoo.catalogue import catalogue, method_page
     from da_zoo.naming import choose
 
-    print(describe(choose(METHODS, arguments.name, "method")))
+    print(method_page(choose(catalogue(), arguments.name, "method")))
     return 0
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import PyTree, Shaped
 
 from da_zoo.data.arrays import ArrayData, gather_batch, select_seeds
+from da_zoo.feed import Seeds, place, resolve_pools
 from da_zoo.phases import (
     Job,
     NonFiniteLossError,
     OnMetrics,
-    Seeds,
+    OnState,
     Trained,
-    place,
     run_phases,
 )
 from da_zoo.programs import Plan, plan_loop
@@ -87,9 +87,11 @@ def fit(
     loop: str = "auto",
     seeds_mode: str = "auto",
     memory: int = GROUP_MEMORY,
+    pools: str = "auto",
     workers: int | None = None,
     on_nonfinite: str = "raise",
     on_metrics: OnMetrics | None = None,
+    on_state: OnState | None = None,
     progress: bool = False,
     name: str = "recipe",
 ) -> FitResult:
@@ -110,6 +112,9 @@ def fit(
         seeds_mode: "vmap", "map", "sequential" or "auto".
         memory: bytes that runs trained together may take, by an upper estimate; more
             runs than fit are trained in groups of equal width, one after another.
+        pools: where inputs lie: on the "device"; on the "host" (an array or a memory
+            map), from which each chunk's rows are sent while the one before trains; or
+            "auto", the host only where the device has no room.
         workers: threads, each training a group of the runs. XLA keeps one core of a
             CPU busy with a batch of small networks, so None means one per core there
             (and 1 elsewhere). Their number sets how many runs share a program, which
@@ -118,6 +123,10 @@ def fit(
             run in ``FitResult.finite``.
         on_metrics: called once per chunk with phase, steps done, steps of the phase,
             and the chunk's metrics; from one thread at a time.
+        on_state: called once per chunk with the phase, its steps done, the state
+            [runs, ...] and the runs' numbers (in the order of the flattened axes), from
+            one thread at a time. It must not keep the state: the next step reuses its
+            buffers.
         progress: draw a bar on stderr.
         name: how errors and the bar call the method.
 
@@ -153,6 +162,8 @@ def fit(
     if key.ndim:
         axes["seed"] = tuple(range(key.shape[0]))
     job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
+    where = resolve_pools(pools, data)
+    job = job._replace(on_state=one_at_a_time(on_state), pools=where)
     lengths = phase_steps(recipe, steps)
     threads = worker_count(workers)
     plan, width = _plan(
@@ -220,19 +231,51 @@ def _check(
 
 
 def _check_label_range(recipe: Recipe, data: ArrayData) -> None:
-    """Compares labels with the class counts that a recipe was built for."""
+    """Compares labels with what a recipe was built for: class counts, or outputs."""
     for phase in recipe:
         hparams = getattr(phase.adapter.init, "keywords", {}).get("hparams", {})
         for name, stream in data.streams().items():
-            space = "source" if name == "source" else "target"
-            classes = hparams.get(f"classes_{space}")
-            if name not in phase.uses or stream.labels is None or classes is None:
+            if name not in phase.uses or stream.labels is None:
                 continue
-            if stream.labels.max() >= classes:
-                raise ValueError(
-                    f"{name} labels must be 0..{int(classes) - 1} for classes="
-                    f"{int(classes)}, got {int(stream.labels.max())}"
-                )
+            if name == "source" and "sources" in hparams:
+                _check_sources(stream.domain, int(hparams["sources"]))
+            space = "source" if name == "source" else "target"
+            if (outputs := hparams.get("outputs")) is not None:
+                _check_outputs(name, stream.labels, int(outputs))
+            elif (classes := hparams.get(f"classes_{space}")) is not None:
+                _check_class_labels(name, stream.labels, int(classes))
+
+
+def _check_sources(domain: np.ndarray | None, sources: int) -> None:
+    """A row of a source that the recipe does not know would be left out in silence."""
+    found = 1 if domain is None else int(domain.max()) + 1
+    if found > sources:
+        raise ValueError(
+            f"the data have {found} sources, and the recipe was built for {sources}; "
+            f"build it with sources={found}"
+        )
+
+
+def _check_outputs(name: str, labels: np.ndarray, outputs: int) -> None:
+    if labels.ndim != 3 or labels.shape[2] != outputs:
+        raise ValueError(
+            f"{name} labels must be floats of shape [n, {outputs}] for "
+            f"classes=Continuous({outputs}), got {labels.dtype} [n"
+            f"{''.join(f', {size}' for size in labels.shape[2:])}]"
+        )
+
+
+def _check_class_labels(name: str, labels: np.ndarray, classes: int) -> None:
+    if labels.ndim != 2:
+        raise ValueError(
+            f"{name} labels must be integers for classes={classes}, got continuous "
+            f"targets; build the recipe with classes=Continuous({labels.shape[2]})"
+        )
+    if labels.max() >= classes:
+        raise ValueError(
+            f"{name} labels must be 0..{classes - 1} for classes={classes}, got "
+            f"{int(labels.max())}"
+        )
 
 
 def phase_steps(recipe: Recipe, steps: int) -> list[int]:
@@ -264,7 +307,8 @@ def _plan(
     """One plan for all phases, by the first one's step (they share the network)."""
     phase = recipe[0]
     width = job.key.shape[0] if job.key.ndim else 0
-    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None))
+    one_row = {name: np.zeros(1, int) for name in phase.uses}  # shapes are enough
+    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
 
     def start(key: Key) -> Any:
         index = jnp.zeros(job.batch_size, jnp.int32)
@@ -299,7 +343,8 @@ def _groups(
         seed = chosen % seeds
         own = with_members(recipe, [points[i] for i in chosen // seeds])
         data = select_seeds(job.data, seed)
-        groups.append((own, job._replace(data=data, key=keys[seed])))
+        # Repeats that fill the last group up are shown as the run they repeat.
+        groups.append((own, job._replace(data=data, key=keys[seed], members=chosen)))
     return groups
 
 

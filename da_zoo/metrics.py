@@ -1,4 +1,4 @@
-"""Scores of a classifier, in float64 on the host."""
+"""Scores of a classifier or of a regression, in float64 on the host."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,6 +13,8 @@ __all__ = [
     "evaluate",
     "macro_f1",
     "nll",
+    "r2",
+    "rmse",
 ]
 
 Logits = Float[np.ndarray, "n k"]
@@ -135,6 +137,54 @@ def evaluate(logits: Logits, labels: Labels, *, classes: int) -> dict[str, float
         )
     scores = (accuracy, balanced_accuracy, macro_f1, nll, brier, ece)
     return {score.__name__: score(logits, labels) for score in scores}
+
+
+Values = Float[np.ndarray, "n k"]
+
+
+def _same_shape(predicted: Values, values: Values) -> tuple[np.ndarray, np.ndarray]:
+    predicted, values = np.asarray(predicted, np.float64), np.asarray(values)
+    if predicted.shape != values.shape or values.ndim != 2 or len(values) == 0:
+        raise ValueError(
+            f"predicted and values must have one shape [n, k] with at least one row, "
+            f"got {predicted.shape} and {values.shape}"
+        )
+    return predicted, values.astype(np.float64)
+
+
+def rmse(predicted: Values, values: Values) -> float:
+    """Root of the mean squared error over rows and outputs, at least 0.
+
+    Raises:
+        ValueError: for no rows, or shapes that differ.
+
+    Example:
+        >>> rmse(np.array([[1.0], [1.0]]), np.array([[0.0], [2.0]]))
+        1.0
+    """
+    predicted, values = _same_shape(predicted, values)
+    return float(np.sqrt(np.mean((predicted - values) ** 2)))
+
+
+def r2(predicted: Values, values: Values) -> float:
+    """Share of the values' variance that is explained, at most 1; mean over outputs.
+
+    It is 0 for a constant guess of the rows' own mean, and below for worse ones; NaN
+    where an output does not vary.
+
+    Raises:
+        ValueError: for no rows, or shapes that differ.
+
+    Example:
+        >>> r2(np.array([[1.0], [1.0]]), np.array([[0.0], [2.0]]))
+        0.0
+    """
+    predicted, values = _same_shape(predicted, values)
+    left = np.sum((predicted - values) ** 2, axis=0)
+    whole = np.sum((values - values.mean(axis=0)) ** 2, axis=0)
+    if not whole.all():
+        return float("nan")
+    return float(np.mean(1.0 - left / whole))
 
 
 def _entropy(counts: np.ndarray) -> float:

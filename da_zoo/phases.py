@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.compose import is_refreshing, named_key
-from da_zoo.data.arrays import ArrayData, on_device, order
-from da_zoo.data.domains import balanced_order
+from da_zoo.data.arrays import ArrayData
+from da_zoo.feed import CHUNK, Feed, Seeds
 from da_zoo.programs import (
     Plan,
     advance_function,
@@ -22,7 +22,6 @@ from da_zoo.programs import (
 from da_zoo.types import Key, Phase, Recipe, TrainState
 
 __all__ = [
-    "CHUNK",
     "Job",
     "NonFiniteLossError",
     "OnMetrics",
@@ -30,9 +29,6 @@ __all__ = [
     "Trained",
     "run_phases",
 ]
-
-CHUNK = 200
-"""Steps per dispatch: this often metrics leave the device and a progress bar moves."""
 
 OnMetrics = Callable[[str, int, int, dict[str, np.ndarray]], None]
 OnState = Callable[[Phase, int, TrainState, np.ndarray], None]
@@ -53,10 +49,12 @@ class Job(NamedTuple):
     on_metrics: OnMetrics | None
     name: str
     on_state: OnState | None = None
+    pools: str = "device"
+    """Where inputs lie, see :mod:`da_zoo.feed`."""
     members: np.ndarray | None = None
     """Which runs of the whole a group's are, or None for a single key's."""
 
-    def show(self, phase: Phase, done: int, state: TrainState, seeds: "Seeds") -> None:
+    def show(self, phase: Phase, done: int, state: TrainState, seeds: Seeds) -> None:
         """Hands a state out, with a leading axis of one where it has none."""
         if self.on_state is None:
             return
@@ -76,93 +74,6 @@ class Trained(NamedTuple):
     failures: tuple[str, ...]
     compile_seconds: float
     fit_seconds: float
-
-
-class Seeds(NamedTuple):
-    """Whose run it is.
-
-    A group's (``number`` None, ``width`` > 0), that of one seed of a group run one by
-    one (both), or a single key's (``width`` 0).
-    """
-
-    width: int
-    number: int | None = None
-
-    @property
-    def grouped(self) -> bool:
-        return self.width > 0 and self.number is None
-
-
-def place(data: ArrayData, uses: frozenset[str], seeds: Seeds) -> dict[str, Any]:
-    """Moves the streams that a phase uses to the device."""
-    placed = {}
-    for name, stream in data.streams().items():
-        if name not in uses:
-            continue
-        device = on_device(stream, max(seeds.width, 1))
-        if not seeds.grouped:
-            number = seeds.number or 0
-            own = jax.tree.map(lambda a, n=number: a[n], device._replace(pool=None))
-            device = own._replace(pool=device.pool)
-        placed[name] = device
-    return placed
-
-
-class _Order:
-    """The batch order of a phase: row numbers by stream, drawn chunk by chunk."""
-
-    def __init__(self, job: Job, phase: Phase, key: Key, seeds: Seeds) -> None:
-        self.batch = job.batch_size
-        self.grouped = seeds.grouped
-        words = np.asarray(jax.random.key_data(key))
-        lines = words.reshape(seeds.width if seeds.grouped else 1, -1)
-        self.words = [tuple(int(w) for w in line) for line in lines]
-        self.counts: dict[str, list[int]] = {}
-        self.blocks: dict[str, list[tuple[int, ...] | None]] = {}
-        for name, stream in job.data.streams().items():
-            if name in phase.uses:
-                counts = self._own(stream.count, seeds)
-                self.counts[name] = [int(count) for count in counts]
-                self.blocks[name] = [None] * len(counts)
-                if stream.blocks is not None:
-                    own = self._own(stream.blocks, seeds)
-                    self.blocks[name] = [tuple(map(int, sizes)) for sizes in own]
-
-    def _own(self, values: np.ndarray, seeds: Seeds) -> np.ndarray:
-        every = np.broadcast_to(values, (max(seeds.width, 1), *values.shape[1:]))
-        return every if seeds.grouped else every[[seeds.number or 0]]
-
-    def chunk(self, start: int, stop: int) -> dict[str, jax.Array]:
-        """int32 [seeds?, CHUNK, batch]; steps past ``stop`` are padding."""
-        result = {}
-        for name, counts in self.counts.items():
-            padded = np.zeros((len(self.words), CHUNK, self.batch), np.int32)
-            drawn: dict[Any, np.ndarray] = {}  # a sweep's points share their seeds'
-            members = zip(self.words, counts, self.blocks[name], strict=True)
-            for i, own in enumerate(members):
-                if own not in drawn:
-                    words, count, blocks = own
-                    steps = (start, stop, self.batch)
-                    drawn[own] = (
-                        order(words, name, count, *steps)
-                        if blocks is None
-                        else balanced_order(words, name, blocks, *steps)
-                    )
-                padded[i, : stop - start] = drawn[own]
-            result[name] = jnp.asarray(padded if self.grouped else padded[0])
-        return result
-
-    def own_rows(self) -> dict[str, jax.Array]:
-        """int32 [seeds?] by stream: how many rows there are, without padding."""
-        return {
-            name: jnp.asarray(counts if self.grouped else counts[0], jnp.int32)
-            for name, counts in self.counts.items()
-        }
-
-    def steps_per_epoch(self) -> int:
-        """Of the target where the phase has one, else of its first stream."""
-        counts = self.counts.get("target") or next(iter(self.counts.values()))
-        return max(1, -(-max(counts) // self.batch))
 
 
 def run_phases(
@@ -192,12 +103,13 @@ def run_phases(
     watch = _Watch(job, seeds)
     state: TrainState | None = None
     for number, (phase, length) in enumerate(zip(recipe, lengths, strict=True)):
-        streams = place(job.data, phase.uses, seeds)
+        order = fold(key_order, number)
+        feed = Feed(job.data, phase.uses, order, seeds, job.batch_size, job.pools)
         first: Any = phase.adapter.init
         if seeds.number is not None:
             first = jax.tree.map(lambda value: value[seeds.number], first)
         function = initialise_function(seeds.grouped)
-        own = (first, key_weights, streams)
+        own = (first, key_weights, feed.streams)
         init = watch.compile(function, *own, static=(job.batch_size,))
         fresh = init(*own)
         if state is not None and phase.warm_start is not None:
@@ -208,12 +120,30 @@ def run_phases(
             step=jnp.zeros(shape, jnp.int32),
             total_steps=jnp.full(shape, max(length, 1), jnp.float32),
         )
-        rows = _Order(job, phase, fold(key_order, number), seeds)
-        state = _run_phase(phase, length, plan, state, streams, rows, watch)
+        state = _run_phase(phase, length, plan, state, feed, watch)
     if state is None:
         raise ValueError("a recipe must have at least one phase")
     jax.block_until_ready(state)
     return watch.trained(state)
+
+
+def _bounds(length: int, epoch: int) -> list[tuple[int, int]]:
+    """First and last step of every chunk; with an ``epoch``, none goes past one's end.
+
+    Example:
+        >>> _bounds(450, 0)
+        [(0, 200), (200, 400), (400, 450)]
+        >>> _bounds(450, 250)
+        [(0, 200), (200, 250), (250, 450)]
+    """
+    bounds, done = [], 0
+    while done < length:
+        stop = min(done + CHUNK, length)
+        if epoch:
+            stop = min(stop, (done // epoch + 1) * epoch)
+        bounds.append((done, stop))
+        done = stop
+    return bounds
 
 
 def _run_phase(
@@ -221,25 +151,27 @@ def _run_phase(
     length: int,
     plan: Plan,
     state: TrainState,
-    streams: dict[str, Any],
-    rows: _Order,
+    feed: Feed,
     watch: "_Watch",
 ) -> TrainState:
     refreshing = is_refreshing(phase.adapter)
-    epoch = rows.steps_per_epoch() if refreshing else 0
-    done = 0
-    while done < length:
-        stop = min(done + CHUNK, length)
-        if refreshing:
-            stop = min(stop, (done // epoch + 1) * epoch)
-            if done % epoch == 0:
-                function = refresh_function(phase.adapter.refresh, rows.grouped)
-                seen = (state, streams, rows.own_rows())
-                state = watch.compile(function, *seen)(*seen)
-        indices = rows.chunk(done, stop)
+    if refreshing and feed.on_host:
+        raise ValueError(
+            f"phase {phase.name!r} goes through all rows once per epoch, so they must "
+            'lie on the device: pools="device"'
+        )
+    epoch = feed.steps_per_epoch() if refreshing else 0
+    bounds = _bounds(length, epoch)
+    for (done, stop), (streams, indices) in zip(
+        bounds, feed.chunks(bounds), strict=True
+    ):
+        if refreshing and done % epoch == 0:
+            function = refresh_function(phase.adapter.refresh, feed.grouped)
+            seen = (state, streams, feed.own_rows())
+            state = watch.compile(function, *seen)(*seen)
         parts = []
         for program, number in dispatches(plan, stop - done):
-            function = advance_function(phase.adapter.update, program, rows.grouped)
+            function = advance_function(phase.adapter.update, program, feed.grouped)
             own = (state, streams, indices, jnp.int32(number))
             state, metrics = watch.compile(function, *own)(*own)
             parts.append(metrics)
@@ -251,7 +183,6 @@ def _run_phase(
         history = {k: values[..., : stop - done] for k, values in history.items()}
         watch.record(phase, done, stop, length, history)
         watch.job.show(phase, stop, state, watch.seeds)
-        done = stop
     return state
 
 

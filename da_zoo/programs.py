@@ -167,24 +167,33 @@ def initialise_function(grouped: bool) -> Any:
 
 @functools.lru_cache(maxsize=512)
 def refresh_function(refresh: Callable[..., Any], grouped: bool) -> Any:
-    """Jits an adapter's refresh over whole training sets."""
+    """Jits an adapter's refresh over whole training sets.
 
-    def one_seed(state: TrainState, streams: Any) -> TrainState:
+    ``counts`` says how many rows of each stream are a seed's own. The state is not
+    donated: the first refresh may give a memory bank its size.
+    """
+
+    def one_seed(state: TrainState, streams: Any, counts: Any) -> TrainState:
         def view(name: str) -> Any:
             stream = streams.get(name)
             if stream is None:
                 return None
-            return gather(stream, jnp.arange(stream.rows.shape[0]))
+            index = jnp.arange(stream.rows.shape[0])
+            rows = gather(stream, index)
+            own = (index < counts[name]).astype(jnp.float32)
+            return rows._replace(
+                weight=own if rows.weight is None else own * rows.weight
+            )
 
-        return refresh(state, Views(view("source"), view("target")))
+        return refresh(state, Views(*map(view, Views._fields)))
 
-    def run(state: TrainState, streams: Any) -> TrainState:
+    def run(state: TrainState, streams: Any, counts: Any) -> TrainState:
         if not grouped:
-            return one_seed(state, streams)
-        axes = (0, dict.fromkeys(streams, PER_SEED))
-        return jax.vmap(one_seed, in_axes=axes)(state, streams)
+            return one_seed(state, streams, counts)
+        axes = (0, dict.fromkeys(streams, PER_SEED), 0)
+        return jax.vmap(one_seed, in_axes=axes)(state, streams, counts)
 
-    return jax.jit(run, donate_argnums=0)
+    return jax.jit(run)
 
 
 _EXECUTABLES: dict[Any, Any] = {}

@@ -8,7 +8,15 @@ from da_zoo.naming import check_names, choose
 from da_zoo.optimizers import OPTIMIZERS
 from da_zoo.schedules import SCHEDULES
 
-__all__ = ["Classes", "Settings", "Training", "resolve_classes", "resolve_settings"]
+__all__ = [
+    "Classes",
+    "Continuous",
+    "Settings",
+    "Training",
+    "resolve_classes",
+    "resolve_settings",
+    "shared_classes",
+]
 
 
 class Settings(TypedDict, total=False):
@@ -84,6 +92,23 @@ def resolve_settings(**settings: Unpack[Settings]) -> Training:
     return Training(**merged)
 
 
+class Continuous(NamedTuple):
+    """A continuous target (regression), to be given as a factory's ``classes``.
+
+    The head then has ``outputs`` numbers per row, the task loss is their mean squared
+    error, and a prediction's ``logits`` are the predicted values themselves.
+
+    Example:
+        >>> from da_zoo import methods, network_by_name
+        >>> recipe = methods.dan(network_by_name("mlp"), classes=Continuous(2))
+        >>> recipe[0].adapter.init.keywords["hparams"]["outputs"]
+        2.0
+    """
+
+    outputs: int = 1
+    """Numbers to predict per row, at least 1."""
+
+
 class Classes(NamedTuple):
     """Label spaces of source and target; ``shared`` where they are one."""
 
@@ -91,34 +116,68 @@ class Classes(NamedTuple):
     target: int
     width: int
     shared: bool
+    continuous: bool = False
+    """Whether both are numbers to predict; ``width`` is then how many."""
 
     @property
     def hparams(self) -> dict[str, float]:
-        """The class counts, traced, so that padded programs are shared."""
+        """The class counts, traced, so that padded programs are shared.
+
+        Outputs of a regression are not classes: nothing is padded, so nothing may be
+        masked. The absence of class counts tells a model so.
+        """
+        if self.continuous:
+            return {"outputs": float(self.width)}
         return {
             "classes_source": float(self.source),
             "classes_target": float(self.target),
         }
 
 
+def _count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int or a dict of ints, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return value
+
+
+def _resolve_outputs(target: Continuous, accepted: bool) -> Classes:
+    if not accepted:
+        raise ValueError(
+            f"classes={target} is a continuous target, and this method needs classes; "
+            "methods whose registry entry says regression=True take one"
+        )
+    outputs = _count("Continuous(outputs)", target.outputs, 1)
+    return Classes(outputs, outputs, outputs, True, True)
+
+
 def resolve_classes(
-    classes: int | Mapping[str, int], width: int | None = None
+    classes: int | Mapping[str, int] | Continuous,
+    width: int | None = None,
+    *,
+    continuous: bool = False,
 ) -> Classes:
     """Reads a factory's ``classes`` argument.
 
     Args:
-        classes: a count (source and target share one label space) or ``{"source": a,
-            "target": b}`` (two label spaces, two heads).
-        width: outputs per head; None means the larger count.
+        classes: a count (source and target share one label space), ``{"source": a,
+            "target": b}`` (two label spaces, two heads), or :class:`Continuous`.
+        width: outputs per head; None means the larger count. Continuous targets are
+            never padded: it does not count for them.
+        continuous: whether the method is defined for continuous targets.
 
     Raises:
-        TypeError: if it is neither.
-        ValueError: if a count is under 2 or over ``width``.
+        TypeError: if it is none of these.
+        ValueError: if a count is too small or over ``width``, or for a continuous
+            target where the method takes none.
 
     Example:
-        >>> resolve_classes({"source": 10, "target": 2})
-        Classes(source=10, target=2, width=10, shared=False)
+        >>> resolve_classes({"source": 10, "target": 2}).width
+        10
     """
+    if isinstance(classes, Continuous):
+        return _resolve_outputs(classes, continuous)
     if isinstance(classes, Mapping):
         if set(classes) != {"source", "target"}:
             raise ValueError(
@@ -129,11 +188,35 @@ def resolve_classes(
         source = target = classes
         shared = True
     for count in (source, target):
-        if isinstance(count, bool) or not isinstance(count, int):
-            raise TypeError(f"classes must be an int or a dict of ints, got {count!r}")
-        if count < 2:
-            raise ValueError(f"classes must be at least 2, got {count}")
+        _count("classes", count, 2)
     wide = max(source, target) if width is None else width
     if wide < max(source, target):
         raise ValueError(f"width={wide} is under the number of classes {classes}")
     return Classes(source, target, wide, shared)
+
+
+def shared_classes(
+    classes: int | Mapping[str, int] | Continuous, width: int | None, method: str
+) -> Classes:
+    """Reads ``classes`` for a method that compares labels of source and target.
+
+    Args:
+        classes: a count; a method that calls this has no use for two label spaces.
+        width: outputs per head; None means the count.
+        method: its name, for the message.
+
+    Raises:
+        TypeError: if it is not an int.
+        ValueError: for two label spaces, or a count under 2 or over ``width``.
+
+    Example:
+        >>> shared_classes(3, None, "dsan").shared
+        True
+    """
+    resolved = resolve_classes(classes, width)
+    if not resolved.shared:
+        raise ValueError(
+            f"{method} compares labels of source and target, which needs one label "
+            f"space: pass classes as one number, got {classes}"
+        )
+    return resolved

@@ -22,6 +22,7 @@ __all__ = [
     "forward_term",
     "supervised_model",
     "supervised_phase",
+    "training_streams",
 ]
 
 
@@ -168,6 +169,21 @@ def supervised_model(
     )
 
 
+def training_streams(classes: Classes, *, labelled_target: bool) -> frozenset[str]:
+    """Returns the streams of a method that trains on source and target at once.
+
+    Raises:
+        ValueError: if the label spaces differ and the target has no labelled rows.
+    """
+    if not classes.shared and not labelled_target:
+        raise ValueError(
+            "source and target have different label spaces: a target head needs "
+            "labelled target rows; pass labelled_target=True"
+        )
+    labelled = {"target_labelled"} if labelled_target else set()
+    return frozenset({"source", "target"} | labelled)
+
+
 def supervised_phase(
     name: str,
     model: Classifier,
@@ -226,6 +242,7 @@ def aligned(
     *,
     hparams: dict[str, float],
     labelled_target: bool,
+    wrt: Callable[[str], bool] = _everything,
 ) -> Recipe:
     """Builds the recipe of a method that is the task loss plus one alignment term.
 
@@ -236,6 +253,7 @@ def aligned(
         alignment: the term.
         hparams: its floats.
         labelled_target: whether some target rows come with labels (track F).
+        wrt: which parameters train, by path.
 
     Returns:
         One training phase, and under a batch-norm policy per domain the phase that
@@ -244,22 +262,18 @@ def aligned(
     Raises:
         ValueError: if the label spaces differ and the target has no labelled rows.
     """
-    if not classes.shared and not labelled_target:
-        raise ValueError(
-            "source and target have different label spaces: a target head needs "
-            "labelled target rows; pass labelled_target=True"
-        )
+    streams = training_streams(classes, labelled_target=labelled_target)
     model = supervised_model(
         network, classes, training.batch_norm, labelled_target=labelled_target
     )
-    streams = {"source", "target"} | ({"target_labelled"} if labelled_target else set())
     phase = supervised_phase(
         "adapt",
         model,
         classes,
         training,
-        uses=frozenset(streams),
+        uses=streams,
         alignment=alignment,
+        wrt=wrt,
         hparams=hparams,
     )
     if training.batch_norm not in ("separate", "domain_specific"):

@@ -19,7 +19,7 @@ from da_zoo.loop import fit
 from da_zoo.step import make_train_step
 from da_zoo.types import Adapter, Batch, Phase, Recipe, TrainState
 
-__all__ = ["ContractError", "check_adapter", "toy_data"]
+__all__ = ["ContractError", "check_adapter", "toy_data", "toy_regression"]
 
 CLASSES = 3
 ROWS = 24
@@ -55,6 +55,28 @@ def toy_data(seed: int = 0, *, shape: tuple[int, ...] = (6,)) -> ArrayData:
         target.reshape(ROWS, *shape),
         (target[few].reshape(len(few), *shape), labels[few]),
     )
+
+
+def toy_regression(seed: int = 0, *, outputs: int = 1) -> ArrayData:
+    """A linear function with noise, and shifted, scaled target inputs.
+
+    Args:
+        seed: of the draws.
+        outputs: numbers to predict per row.
+
+    Example:
+        >>> toy_regression(outputs=2).source.labels.shape
+        (1, 24, 2)
+    """
+    rng = np.random.default_rng(seed)
+    slopes = rng.normal(size=(6, outputs)) / np.sqrt(6)
+    source = rng.normal(size=(ROWS, 6))
+    target = 1.5 * rng.normal(size=(ROWS, 6)) + 1.0
+    source_y, target_y = (
+        x @ slopes + 0.1 * rng.normal(size=(ROWS, outputs)) for x in (source, target)
+    )
+    few = 2 * CLASSES
+    return ArrayData((source, source_y), target, (target[:few], target_y[:few]))
 
 
 def _require(holds: Any, phase: Phase, what: str) -> None:
@@ -217,8 +239,10 @@ def check_adapter(recipe: Recipe, data: ArrayData, *, loops: bool = True) -> Non
     parameters to 1e-5.
 
     Args:
-        recipe: from the method's factory, for three classes and rows like ``data``'s.
-        data: small data with the streams it uses, see :func:`toy_data`.
+        recipe: from the method's factory, for labels (three classes, say) and rows like
+            ``data``'s.
+        data: small data with the streams it uses, see :func:`toy_data` and
+            :func:`toy_regression`.
         loops: compare the loops too, which takes half of the time.
 
     Raises:

@@ -67,10 +67,14 @@ class Batch(NamedTuple):
 
 
 class Views(NamedTuple):
-    """Whole training sets, for the per-epoch ``refresh``; the target has no labels."""
+    """Whole training sets, for the per-epoch ``refresh``; the target has no labels.
+
+    Rows past a seed's count are padding: their weight is 0 (no weight is None here).
+    """
 
     source: Examples | None
     target: Examples | None
+    target_labelled: Examples | None = None
 
 
 class Outputs(NamedTuple):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from da_zoo import fit, methods, network_by_name
-from da_zoo.phases import CHUNK
+from da_zoo.feed import CHUNK
 from da_zoo.testing import toy_data
 
 NETWORK = network_by_name("mlp", hidden=(4,))

@@ -12,9 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.bench.fingerprint import digest, source_hash
+from da_zoo.bench.health import diagnose, warnings_of
 from da_zoo.bench.oracle import Oracle
 from da_zoo.bench.plan import NOT_SETTINGS, Cell, point
-from da_zoo.bench.scoring import METRICS, OPEN_SET, predict_split, score_run
+from da_zoo.bench.probe import adaptation_effect
+from da_zoo.bench.scoring import (
+    METRICS,
+    OPEN_SET,
+    REGRESSION_METRICS,
+    answers,
+    predict_split,
+    score_run,
+)
 from da_zoo.data.arrays import ArrayData, Stream
 from da_zoo.data.domains import domain_blocks
 from da_zoo.data.splits import Split
@@ -23,12 +32,15 @@ from da_zoo.models import network_by_name
 from da_zoo.network import Network
 from da_zoo.registry import build_recipe
 from da_zoo.scenarios import ScenarioData, Suite, labelled_rows
+from da_zoo.scenarios.regression import is_continuous
+from da_zoo.settings import Continuous
 
 __all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_groups"]
 
 SCHEMA_VERSION = 1
 MEASURED = (
     *METRICS,
+    *REGRESSION_METRICS,
     *OPEN_SET,
     "accuracy_oracle",
     "source_accuracy",
@@ -148,7 +160,8 @@ def _stream(splits: list[Split], positions: list[Any], labelled: bool) -> Stream
     offsets = np.cumsum([0, *(len(pool) for pool in pools)])
     count = np.array([len(p) for p in positions])
     rows = np.zeros((len(splits), count.max()), np.int32)
-    labels = np.zeros_like(rows)
+    values = splits[0].labels
+    labels = np.zeros((*rows.shape, *values.shape[1:]), values.dtype)
     for i, (split, chosen) in enumerate(zip(splits, positions, strict=True)):
         rows[i, : count[i]] = split.rows[chosen] + (0 if shared else offsets[i])
         labels[i, : count[i]] = split.labels[chosen]
@@ -208,6 +221,7 @@ def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str,
         "seed": seed,
         "status": "ok",
         "reason": "",
+        "metric": "rmse" if is_continuous(cell.scenario) else "accuracy",
         **dict.fromkeys(MEASURED),
         "majority_accuracy": None,
         "hyperparameters": dict(cell.values),
@@ -227,6 +241,16 @@ def na_rows(
         _base_row(cell, suite, keys, seed) | {"status": status, "reason": reason}
         for seed in cell.seeds
     ]
+
+
+def _classes(data: ScenarioData, same_task: bool) -> Any:
+    """What a factory's ``classes`` is told of a scenario."""
+    if data.continuous:
+        return Continuous(data.target_classes)
+    if same_task:
+        # In an open set the target's further class is not the method's to know.
+        return data.source_classes
+    return {"source": data.source_classes, "target": data.target_classes}
 
 
 def _settings(cell: Cell) -> dict[str, Any]:
@@ -261,12 +285,12 @@ def run_groups(
     ordered = [data[seed] for seed in cell.seeds]
     first = ordered[0]
     same_task = cell.scenario.source.task == cell.scenario.target.task
-    counts = {"source": first.source_classes, "target": first.target_classes}
     recipe = build_recipe(
         cell.method,
         network,
-        classes=first.target_classes if same_task else counts,
+        classes=_classes(first, same_task),
         labelled_target=cell.track == "F",
+        sources=len(cell.scenario.sources),
         width=suite.width,
         **_settings(cell),
     )
@@ -274,19 +298,33 @@ def run_groups(
     oracle = Oracle(
         ordered * len(cells), phase_steps(recipe, steps), cell.method.predicts_unknown
     )
+    randomness = jax.vmap(jax.random.key)(jnp.asarray(cell.seeds))
+    sweep = [point(one) for one in cells] if len(cells) > 1 else None
+    batch_size = suite.defaults["batch_size"]
     with _Clock() as training:
         result = fit(
             recipe,
             streams,
-            jax.vmap(jax.random.key)(jnp.asarray(cell.seeds)),
+            randomness,
             steps=steps,
-            batch_size=suite.defaults["batch_size"],
+            batch_size=batch_size,
             workers=1,  # the runner has its own, and a row's width is its own matter
-            sweep=[point(one) for one in cells] if len(cells) > 1 else None,
+            sweep=sweep,
             on_nonfinite="mark",
             on_metrics=on_metrics,
             on_state=oracle.look,
             name=cell.method.name,
+        )
+    effects = None
+    if not cell.method.baseline:
+        effects = adaptation_effect(
+            recipe,
+            streams,
+            randomness,
+            result,
+            steps=steps,
+            batch_size=batch_size,
+            sweep=sweep,
         )
     members = len(cells) * len(cell.seeds)
     trained = {
@@ -305,10 +343,16 @@ def run_groups(
             row["labelled_count"] = None if labelled is None else labelled[i]
             row["data_fingerprint"] = own.fingerprint
             at = (number, i) if len(cells) > 1 else (i,)
-            scores, predicted = _scored(result, at, own, same_task)
-            best = oracle.best(number * len(cell.seeds) + i, scores.get("accuracy"))
+            scores, predicted = _scored(
+                result, at, own, same_task, cell.method.predicts_unknown
+            )
+            member = number * len(cell.seeds) + i
+            best = oracle.best(member, scores.get("accuracy"))
             rows.append(row | scores | {"accuracy_oracle": best})
             if predicted is not None:
+                effect = None if effects is None else float(effects[member])
+                rows[-1]["diagnostics"] = diagnose(result, at, own, predicted, effect)
+                rows[-1]["warnings"] = warnings_of(scores, effect)
                 logits[f"seed_{seed}"] = predicted
         groups.append((rows, logits))
     return groups
@@ -321,7 +365,11 @@ def _parameters(result: FitResult) -> int:
 
 
 def _scored(
-    result: FitResult, at: tuple[int, ...], data: ScenarioData, same_task: bool
+    result: FitResult,
+    at: tuple[int, ...],
+    data: ScenarioData,
+    same_task: bool,
+    predicts_unknown: bool,
 ) -> tuple[dict[str, Any], np.ndarray | None]:
     """Scores one run: the fields of its row, and its logits if it stayed finite."""
     if not result.finite[at]:
@@ -337,6 +385,6 @@ def _scored(
         )
     if predicted is None:
         raise RuntimeError("the method has no head for the target's label space")
-    scores = score_run(data, predicted, back, same_task)
-    own = predicted[:, : data.target_classes]
+    own = answers(predicted, data, predicts_unknown)
+    scores = score_run(data, own, back, same_task)
     return {"evaluation_seconds": scoring.running, **scores}, own

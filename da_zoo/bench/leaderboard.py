@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from da_zoo.bench.health import WARNINGS, Warned, count_warnings
 from da_zoo.bench.rows import SCHEMA_VERSION, Row, strict_json
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
@@ -17,6 +18,8 @@ __all__ = ["FIELDS", "Leaderboard", "build_leaderboard"]
 FIELDS = (
     "scenario",
     "case",
+    "label_sets",
+    "sources",
     "role",
     "track",
     "label_fraction",
@@ -26,6 +29,7 @@ FIELDS = (
     "seed",
     "status",
     "reason",
+    "metric",
     "accuracy",
     "balanced_accuracy",
     "macro_f1",
@@ -33,10 +37,18 @@ FIELDS = (
     "nll",
     "brier",
     "ece",
+    "os",
+    "os_star",
+    "unknown_accuracy",
+    "hos",
+    "rmse",
+    "r2",
+    "source_rmse",
     "accuracy_oracle",
     "source_accuracy",
     "majority_accuracy",
     "collapsed",
+    "warnings",
     "fit_seconds",
     "compile_seconds",
     "evaluation_seconds",
@@ -62,6 +74,8 @@ class Leaderboard(NamedTuple):
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
     """What is left out of the averages, and why."""
+    warnings: tuple[Warned, ...] = ()
+    """Runs to distrust, by method and scenario; they are in the averages."""
 
     def write(self, out: str | Path) -> dict[str, Path]:
         """Writes ``leaderboard.json``, ``.csv`` and ``.md`` into a folder.
@@ -136,10 +150,14 @@ def build_leaderboard(
             "show the defaults, leaderboard.csv has all."
         )
     notes += _status_notes(averaged)
+    warned = tuple(count_warnings(averaged))
+    notes += _warning_notes(warned)
     cases = tuple(summarise(averaged, by_scenario=False))
     scenarios = tuple(summarise(averaged, by_scenario=True))
     verdicts = find_verdicts(cases, scenarios)
-    return Leaderboard(tuple(complete), cases, scenarios, verdicts, tuple(notes))
+    return Leaderboard(
+        tuple(complete), cases, scenarios, verdicts, tuple(notes), warned
+    )
 
 
 def _cell(row: Row) -> tuple[Any, ...]:
@@ -195,9 +213,6 @@ def _status_notes(rows: list[Row]) -> list[str]:
             cells = sorted({_cell_name(row) for row in broken})
             runs = "run" if len(broken) == 1 else "runs"
             notes.append(f"{len(broken)} {runs} ended as {status}: {', '.join(cells)}.")
-    fallen = sorted({_cell_name(row) for row in rows if row.get("collapsed")})
-    if fallen:
-        notes.append(f"Predictions collapsed onto few classes: {', '.join(fallen)}.")
     ungained = {
         _cell_name(row) for row in rows if row["status"] == "ok" and row["gain"] is None
     }
@@ -207,6 +222,17 @@ def _status_notes(rows: list[Row]) -> list[str]:
             "with the same seed, data and steps."
         )
     return notes
+
+
+def _warning_notes(warned: Iterable[Warned]) -> list[str]:
+    """One note per kind of warning, with method, scenario and seeds."""
+    kinds: dict[str, list[str]] = {}
+    for one in warned:
+        kinds.setdefault(one.warning, []).append(one.where)
+    return [
+        f"Warning, {kind} ({WARNINGS[kind]}): {', '.join(where)}."
+        for kind, where in kinds.items()
+    ]
 
 
 def _row_order(row: Row) -> tuple[Any, ...]:
@@ -224,6 +250,7 @@ def _write_json(board: Leaderboard, path: Path) -> None:
             "scenarios": [summary.to_json() for summary in board.scenarios],
             "verdicts": [verdict._asdict() for verdict in board.verdicts],
             "notes": list(board.notes),
+            "warnings": [warned._asdict() for warned in board.warnings],
         },
     }
     text = json.dumps(strict_json(content), allow_nan=False, indent=1)
@@ -234,7 +261,11 @@ def _write_csv(board: Leaderboard, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: row.get(name) for name in FIELDS} for row in board.rows)
+        for row in board.rows:
+            warned = "+".join(row.get("warnings") or ())
+            writer.writerow(
+                {name: row.get(name) for name in FIELDS} | {"warnings": warned}
+            )
 
 
 def _write_markdown(board: Leaderboard, path: Path) -> None:

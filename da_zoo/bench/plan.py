@@ -7,9 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from da_zoo.methods import METHODS
-from da_zoo.naming import check_names, choose
-from da_zoo.registry import Hyperparameter, MethodSpec, hyperparameter_names
+from da_zoo.naming import check_names
+from da_zoo.registry import (
+    Hyperparameter,
+    MethodSpec,
+    ShallowSpec,
+    hyperparameter_names,
+)
 from da_zoo.scenarios import Scenario, Suite
+from da_zoo.scenarios.regression import is_continuous
 
 __all__ = [
     "BUDGETS",
@@ -56,7 +62,7 @@ class Cell(NamedTuple):
     scenario: Scenario
     track: str
     label_fraction: float | None
-    method: MethodSpec
+    method: MethodSpec | ShallowSpec
     configuration: int
     values: dict[str, Any]
     seeds: tuple[int, ...]
@@ -77,11 +83,35 @@ def _draw(hyperparameter: Hyperparameter, generator: np.random.Generator) -> Any
 
 
 LEARNING_RATE = Hyperparameter("learning_rate", None, 1e-4, 1e-2)
-"""Every method's search space has it; the others are the registry entry's."""
+"""What is trained by gradients has it; the others are the registry entry's."""
+
+
+def _space(spec: MethodSpec | ShallowSpec) -> tuple[Hyperparameter, ...]:
+    shallow = isinstance(spec, ShallowSpec)
+    return spec.hparams if shallow else (LEARNING_RATE, *spec.hparams)
+
+
+def _registry(names: Iterable[str]) -> dict[str, MethodSpec | ShallowSpec]:
+    """The registries that hold the names; shallow methods take a second to import."""
+    if all(name in METHODS for name in names):
+        return dict(METHODS)
+    from da_zoo.shallow import SHALLOW
+
+    return {**METHODS, **SHALLOW}
+
+
+def _chosen(methods: Iterable[str] | None) -> list[MethodSpec | ShallowSpec]:
+    """Looks names up; "shallow" stands for every shallow method, None for the rest."""
+    names = list(METHODS) if methods is None else list(methods)
+    known = _registry(names)
+    check_names(names, (*known, "shallow"), "method")
+    shallow = [name for name, spec in known.items() if isinstance(spec, ShallowSpec)]
+    every = [n for name in names for n in (shallow if name == "shallow" else [name])]
+    return [known[name] for name in dict.fromkeys(every)]
 
 
 def configurations(
-    spec: MethodSpec, defaults: Mapping[str, Any], count: int
+    spec: MethodSpec | ShallowSpec, defaults: Mapping[str, Any], count: int
 ) -> list[dict[str, Any]]:
     """Returns ``count`` configurations of a method; number 0 is the defaults.
 
@@ -100,7 +130,7 @@ def configurations(
     result = [dict(defaults)]
     for number in range(1, count):
         drawn = dict(defaults)
-        for hyperparameter in (LEARNING_RATE, *spec.hparams):
+        for hyperparameter in _space(spec):
             if hyperparameter.scale == "choice" and not hyperparameter.choices:
                 continue
             name = f"{spec.name}/{hyperparameter.name}/{number}"
@@ -111,18 +141,20 @@ def configurations(
     return result
 
 
-def method_values(spec: MethodSpec, suite: Suite) -> dict[str, Any]:
+def method_values(spec: MethodSpec | ShallowSpec, suite: Suite) -> dict[str, Any]:
     """Returns what a suite's one [defaults] table says about a method.
+
+    What it says about all methods concerns networks, so shallow ones get none of it.
 
     Raises:
         ValueError: for a method or hyper-parameter that does not exist.
     """
     shared = {k: v for k, v in suite.defaults.items() if k not in NOT_SETTINGS}
     tables = suite.defaults.get("methods", {})
-    check_names(tables, METHODS, "method in [defaults.methods]")
+    check_names(tables, _registry(tables), "method in [defaults.methods]")
     own = dict(tables.get(spec.name, {}))
     check_names(own, hyperparameter_names(spec), f"{spec.name} hyper-parameter")
-    values = shared | own
+    values = own if isinstance(spec, ShallowSpec) else shared | own
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
@@ -147,7 +179,8 @@ def make_plan(
 
     Args:
         suite: the scenarios and their one table of defaults.
-        methods: registry names; None means all.
+        methods: registry names, "shallow" for every shallow one; None means all that
+            are not shallow.
         scenarios: names; None means all of the suite's.
         label_fractions: of the target-train rows, in (0, 1]; None means the suite's.
         tracks: of "U" and "F".
@@ -162,8 +195,7 @@ def make_plan(
         ValueError: for unknown names, fractions out of range or no seeds.
     """
     known = {scenario.name: scenario for scenario in suite.scenarios}
-    chosen_methods = list(METHODS) if methods is None else list(methods)
-    check_names(chosen_methods, METHODS, "method")
+    chosen_methods = _chosen(methods)
     chosen = list(known) if scenarios is None else list(scenarios)
     check_names(chosen, known, f"scenario of suite {suite.name!r}")
     tracks = list(tracks)
@@ -179,16 +211,20 @@ def make_plan(
     for name in chosen:
         scenario = known[name]
         for track, fraction in _tracks(tracks, _with_oracle(fractions)):
-            for method in chosen_methods:
-                spec = choose(METHODS, method, "method")
+            for spec in chosen_methods:
                 oracle_only = fraction is not None and fraction not in fractions
-                if oracle_only and method != "target_only":
+                if oracle_only and spec.name != "target_only":
                     continue
                 values = method_values(spec, suite)
                 for number, drawn in enumerate(
                     configurations(spec, values, configuration_count)
                 ):
-                    undefined = spec.undefined(scenario.case, track)
+                    undefined = spec.undefined(
+                        scenario.case,
+                        track,
+                        label_sets=scenario.label_sets,
+                        continuous=is_continuous(scenario),
+                    )
                     if undefined and number:
                         continue
                     cells.append(
@@ -217,7 +253,7 @@ def point(cell: Cell) -> dict[str, float]:
 
 
 def _traced(cell: Cell) -> set[str]:
-    return {h.name for h in (LEARNING_RATE, *cell.method.hparams) if h.traced}
+    return {h.name for h in _space(cell.method) if h.traced}
 
 
 def batches(cells: Iterable[Cell]) -> list[list[Cell]]:

@@ -24,9 +24,11 @@ from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_groups
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan
 from da_zoo.bench.report import write_report
+from da_zoo.bench.shallow import run_shallow, shallow_keys
 from da_zoo.bench.store import RowStore
 from da_zoo.naming import choose
 from da_zoo.precision import PRECISIONS
+from da_zoo.registry import MethodSpec, ShallowSpec
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
 
 __all__ = ["WORKERS", "BenchResult", "render", "run"]
@@ -37,6 +39,20 @@ network's step leaves a core idle. Results do not depend on it; seconds do."""
 
 GroupRows = tuple[list[dict[str, Any]], dict[str, Any]]
 """A group's rows and its logits."""
+
+
+class _Runner(NamedTuple):
+    """How groups of one kind of method are hashed and run."""
+
+    keys: Callable[..., GroupKeys]
+    run: Callable[..., list[GroupRows]]
+
+
+RUNNERS: dict[type, _Runner] = {
+    MethodSpec: _Runner(group_keys, run_groups),
+    ShallowSpec: _Runner(shallow_keys, run_shallow),
+}
+"""By the kind of a method's registry entry."""
 
 
 class BenchResult(NamedTuple):
@@ -92,7 +108,8 @@ def run(
 
     Args:
         suite: a name (see ``da-zoo list suites``), a TOML file, or a Suite.
-        methods: registry names; None means all.
+        methods: registry names, "shallow" for every shallow one; None means all that
+            are not shallow.
         scenarios: names; None means all of the suite.
         seeds: how many; None means the budget's.
         label_fractions: of labelled target rows; None means the suite's.
@@ -150,10 +167,7 @@ def run(
                 chosen = own[0].seeds
                 data = {s: build(scenario, seed=s, data_dir=data_dir) for s in chosen}
                 prepared = [
-                    [
-                        (c, group_keys(c, loaded, data, length, len(batch)))
-                        for c in batch
-                    ]
+                    [(c, _keys(c, loaded, data, length, len(batch))) for c in batch]
                     for batch in batches(own)
                 ]
                 expected = [pair for batch in prepared for pair in batch]
@@ -199,6 +213,12 @@ def _bar(console: Console, progress: bool) -> Progress:
         disable=not progress,
         speed_estimate_period=600,
     )
+
+
+def _keys(
+    cell: Cell, suite: Suite, data: dict[int, ScenarioData], steps: int, count: int
+) -> GroupKeys:
+    return RUNNERS[type(cell.method)].keys(cell, suite, data, steps, count)
 
 
 def _by_scenario(cells: list[Cell]) -> list[tuple[Scenario, list[Cell]]]:
@@ -252,7 +272,8 @@ def _run_batch(
     status, reason = "na", cells[0].undefined
     if not reason:
         try:
-            return run_groups(cells, suite, data, keys, steps=steps)
+            runner = RUNNERS[type(cells[0].method)]
+            return runner.run(cells, suite, data, keys, steps=steps)
         except Exception as error:  # one group's failure never ends the benchmark
             status, reason = "failed", f"{type(error).__name__}: {error}"
     return [(na_rows(c, suite, k, status, reason), {}) for c, k in batch]

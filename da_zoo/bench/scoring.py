@@ -6,14 +6,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.data.splits import Split
-from da_zoo.metrics import collapsed, evaluate
-from da_zoo.open_set import with_unknown
+from da_zoo.metrics import collapsed, evaluate, r2, rmse
+from da_zoo.open_set import open_set_scores, with_unknown
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import Adapter, TrainState
 
-__all__ = ["METRICS", "OPEN_SET", "answers", "predict_split", "score_run"]
+__all__ = [
+    "METRICS",
+    "OPEN_SET",
+    "REGRESSION_METRICS",
+    "answers",
+    "predict_split",
+    "score_run",
+]
 
 EVALUATION_BATCH = 512
+REGRESSION_METRICS = ("rmse", "r2", "source_rmse")
+"""In place of :data:`METRICS` where the target is continuous; standardised, as the
+labels are, by the source's training rows."""
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 OPEN_SET = ("os", "os_star", "unknown_accuracy", "hos")
 """Of open-set scenarios alone."""
@@ -42,8 +52,8 @@ def predict_split(
     parts = []
     for start in range(0, len(x), EVALUATION_BATCH):
         block = x[start : start + EVALUATION_BATCH]
-        room = EVALUATION_BATCH - len(block)
-        padded = np.concatenate([block, np.zeros((room, *x.shape[1:]), x.dtype)])
+        # Repeats, not zeros: a method may normalise by the rows it is given.
+        padded = block[np.arange(EVALUATION_BATCH) % len(block)]
         array = jnp.asarray(padded)
         array = array / 255.0 if padded.dtype == np.uint8 else array
         predicted = adapter.predict(state, array, domain=domain)
@@ -83,7 +93,8 @@ def score_run(
 
     Args:
         data: the scenario's splits.
-        predicted: target-test logits [n, width].
+        predicted: target-test logits [n, width]; in an open set those of
+            :func:`answers`, which cuts and completes them.
         back: source-test logits, or None.
         same_task: whether the label spaces are one.
 
@@ -92,8 +103,15 @@ def score_run(
     """
     labels = data.target_test.labels
     predicted = predicted[:, : data.target_classes]
+    if data.continuous:
+        return _score_values(data, predicted, back)
     scores = evaluate(predicted, labels, classes=data.target_classes)
     result: dict[str, Any] = {name: scores[name] for name in METRICS}
+    if data.open_set:
+        # A threshold's "unknown" is a decision: it has no probability to score.
+        result |= dict.fromkeys(("nll", "brier", "ece"))
+        known = data.target_classes - 1
+        result |= open_set_scores(predicted.argmax(1), labels, known)
     result["majority_accuracy"] = float(np.bincount(labels).max() / len(labels))
     if back is not None:
         hits = back[:, : data.source_classes].argmax(1) == data.source_test.labels
@@ -101,5 +119,18 @@ def score_run(
     if same_task:
         result["collapsed"] = collapsed(
             predicted.argmax(1), data.source_train.labels, data.target_classes
+        )
+    return result
+
+
+def _score_values(
+    data: ScenarioData, predicted: np.ndarray, back: np.ndarray | None
+) -> dict[str, Any]:
+    """Scores a regression; what has no meaning there stays null."""
+    labels = data.target_test.labels
+    result = {"rmse": rmse(predicted, labels), "r2": r2(predicted, labels)}
+    if back is not None:
+        result["source_rmse"] = rmse(
+            back[:, : data.source_classes], data.source_test.labels
         )
     return result

@@ -2,7 +2,8 @@
 
 The **gain** of a run is its accuracy minus that of the same-seed, same-scenario
 baseline: ``source_only`` in track U, ``target_only`` (from scratch) on the same
-labelled rows in track F. Failed and undefined runs enter no average.
+labelled rows in track F. For a regression it is the baseline's RMSE minus the run's, so
+that more is better there too. Failed and undefined runs enter no average.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,10 +17,21 @@ from da_zoo.bench.statistics import (
     paired_difference,
 )
 
-__all__ = ["BASELINES", "ORACLE", "Summary", "add_gains", "is_oracle", "summarise"]
+__all__ = [
+    "BASELINES",
+    "ORACLE",
+    "Summary",
+    "add_gains",
+    "is_oracle",
+    "metric_of",
+    "summarise",
+]
 
 BASELINES = {"U": "source_only", "F": "target_only"}
 """What a method has to beat, by track."""
+
+_SIGNS = {"accuracy": 1.0, "rmse": -1.0}
+"""Whether more of a metric is better."""
 
 ORACLE = "target_only"
 """The method whose run on all target labels is the oracle row."""
@@ -56,6 +68,28 @@ class Summary(NamedTuple):
     best: bool | None
     """In the leading group: its paired interval to the highest mean includes 0.
     None where one seed, or a missing scenario, forbids the comparison."""
+    metric: str = "accuracy"
+    """What the table ranks by: "accuracy", or "rmse" for a regression."""
+    rmse: Interval | None = None
+    """Of a regression, in standard deviations of the source's target."""
+    r2: Interval | None = None
+
+    @property
+    def score(self) -> Interval | None:
+        """The metric that the table ranks by."""
+        return self.rmse if self.metric == "rmse" else self.accuracy
+
+    @property
+    def detail(self) -> Interval | None:
+        """What is shown beside it: macro-F1, or R2 for a regression."""
+        return self.r2 if self.metric == "rmse" else self.macro_f1
+
+    @property
+    def merit(self) -> float:
+        """The mean score, signed so that more is better; it must be there."""
+        if self.score is None:
+            raise ValueError(f"{self.method} has no score")
+        return _SIGNS[self.metric] * self.score.mean
 
     @property
     def baseline(self) -> bool:
@@ -70,7 +104,7 @@ class Summary(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Returns it as plain JSON, intervals as {mean, low, high, n}."""
         plain = self._asdict()
-        for name in ("accuracy", "macro_f1", "gain"):
+        for name in ("accuracy", "macro_f1", "gain", "rmse", "r2"):
             interval = plain[name]
             plain[name] = interval._asdict() if interval else None
         return plain | {"baseline": self.baseline, "oracle": self.oracle}
@@ -86,16 +120,26 @@ def is_oracle(row: Row) -> bool:
     return row["method"] == ORACLE and row["label_fraction"] == 1.0
 
 
+def metric_of(row: Row) -> str:
+    """Says which field of a run is ranked: "accuracy", or "rmse" for a regression.
+
+    Example:
+        >>> metric_of({"accuracy": 0.5}), metric_of({"metric": "rmse"})
+        ('accuracy', 'rmse')
+    """
+    return row.get("metric") or "accuracy"
+
+
 def add_gains(rows: Iterable[Row]) -> list[Row]:
-    """Adds ``gain`` to each row: accuracy minus that of its baseline.
+    """Adds ``gain`` to each row: how much better it is than its baseline.
 
     Args:
         rows: one per run.
 
     Returns:
-        copies with ``gain``, a difference in [-1, 1]: 0 for the baseline itself; None
-        where either run is not ok, or the two differ in steps or data, which would
-        make the difference one of budgets.
+        copies with ``gain``, a difference of accuracies in [-1, 1] or of RMSEs: 0 for
+        the baseline itself; None where either run is not ok, or the two differ in steps
+        or data, which would make the difference one of budgets.
 
     Example:
         >>> cell = {"scenario": "s", "track": "U", "label_fraction": None, "seed": 0}
@@ -128,7 +172,8 @@ def summarise(rows: Sequence[Row], *, by_scenario: bool) -> list[Summary]:
     tables: dict[tuple[Any, ...], dict[str, list[Row]]] = {}
     for row in rows:
         scope = row["scenario"] if by_scenario else None
-        table = (row["case"], scope, row["track"], row["label_fraction"])
+        place = (row["case"], scope, row["track"], row["label_fraction"])
+        table = (*place, metric_of(row))
         tables.setdefault(table, {}).setdefault(row["method"], []).append(row)
     result: list[Summary] = []
     for table in sorted(tables, key=_table_order):
@@ -146,25 +191,30 @@ def _pair(row: Row) -> tuple[Any, ...]:
 def _gain(row: Row, baseline: Row | None) -> float | None:
     if baseline is None or row["status"] != "ok" or baseline["status"] != "ok":
         return None
-    if any(row.get(f) != baseline.get(f) for f in ("steps", "data_fingerprint")):
+    # A shallow method trains in no steps: it has no budget that could differ.
+    budget = () if row.get("steps") is None else ("steps",)
+    if any(row.get(f) != baseline.get(f) for f in ("data_fingerprint", *budget)):
         return None
-    if row["accuracy"] is None or baseline["accuracy"] is None:
+    metric = metric_of(row)
+    if metric_of(baseline) != metric:
         return None
-    return float(row["accuracy"] - baseline["accuracy"])
+    if row.get(metric) is None or baseline.get(metric) is None:
+        return None
+    return float(_SIGNS[metric] * (row[metric] - baseline[metric]))
 
 
 def _table_order(table: tuple[Any, ...]) -> tuple[Any, ...]:
-    case, scenario, track, fraction = table
-    return case, scenario or "", track != "U", fraction or 0.0
+    case, scenario, track, fraction, metric = table
+    return case, metric, scenario or "", track != "U", fraction or 0.0
 
 
 def _rank(summary: Summary) -> tuple[Any, ...]:
-    if summary.accuracy is None:
+    if summary.score is None:
         return 3, 0.0, summary.method
     if summary.scenarios < summary.planned:
-        return 2, -summary.accuracy.mean, summary.method
+        return 2, -summary.merit, summary.method
     # A missing gain must not sink the method: all of a table lack it together.
-    value = summary.gain.mean if summary.gain else summary.accuracy.mean
+    value = summary.gain.mean if summary.gain else summary.merit
     return summary.gain is None, -value, summary.method
 
 
@@ -193,7 +243,7 @@ def _mean(rows: Sequence[Row], field: str) -> float | None:
 
 
 def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summary:
-    case, scenario, track, fraction = table
+    case, scenario, track, fraction, metric = table
     ok = [row for row in rows if row["status"] == "ok"]
     gains = [row["gain"] for row in ok if row["gain"] is not None]
     statuses: dict[str, int] = {}
@@ -215,12 +265,15 @@ def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summar
         ),
         fit_seconds=_mean(ok, "fit_seconds"),
         compile_seconds=_mean(ok, "compile_seconds"),
-        seeds=len(_per_seed(rows, "accuracy")),
+        seeds=len(_per_seed(rows, metric)),
         scenarios=len({row["scenario"] for row in ok}),
         planned=len({row["scenario"] for row in rows if row["status"] != "na"}),
         statuses=statuses,
         reason=next((reason for reason in reasons if reason), ""),
         best=None,
+        metric=metric,
+        rmse=_interval(rows, "rmse"),
+        r2=_interval(rows, "r2"),
     )
 
 
@@ -228,7 +281,7 @@ def _mark_best(
     summaries: list[Summary], methods: dict[str, list[Row]]
 ) -> list[Summary]:
     """Marks all methods that seeds cannot tell from the highest mean."""
-    scored = [s for s in summaries if s.accuracy is not None]
+    scored = [s for s in summaries if s.score is not None]
     if not scored:
         return summaries
     # An average over fewer scenarios is one over easier or harder ones.
@@ -236,17 +289,18 @@ def _mark_best(
     rivals = [s for s in scored if s.scenarios == complete]
     if len(rivals) < 2:
         return summaries
-    top = max(rivals, key=lambda s: (s.accuracy.mean, s.seeds))  # type: ignore[union-attr]
-    highest = _per_seed(methods[top.method], "accuracy")
+    top = max(rivals, key=lambda s: (s.merit, s.seeds))
+    sign = _SIGNS[top.metric]
+    highest = _per_seed(methods[top.method], top.metric)
     marked = []
     for summary in summaries:
         best = None
         if summary in rivals:
-            own = _per_seed(methods[summary.method], "accuracy")
+            own = _per_seed(methods[summary.method], top.metric)
             seeds = sorted(set(own) & set(highest))
             if len(seeds) > 1:
                 difference = paired_difference(
-                    [highest[s] for s in seeds], [own[s] for s in seeds]
+                    [sign * highest[s] for s in seeds], [sign * own[s] for s in seeds]
                 )
                 best = summary is top or not difference.above_zero
         marked.append(summary._replace(best=best))

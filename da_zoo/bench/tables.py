@@ -8,6 +8,9 @@ from da_zoo.bench.summary import BASELINES, Summary
 from da_zoo.bench.verdicts import Verdict
 from da_zoo.bench.wording import (
     CASE_TITLES,
+    DETAIL_TITLES,
+    METRIC_TITLES,
+    REGRESSION_LEGEND,
     listed,
     number,
     percent,
@@ -19,6 +22,7 @@ from da_zoo.bench.wording import (
 __all__ = [
     "LEGEND",
     "case_tables",
+    "legend",
     "markdown_tables",
     "row_note",
     "split_undefined",
@@ -35,22 +39,27 @@ LEGEND = (
 )
 """How the tables are to be read."""
 
-_HEADER = (
-    "method",
-    "accuracy",
-    "gain",
-    "macro-F1",
-    "worse",
-    "fit s",
-    "compile s",
-    "seeds",
-)
 _WIDTHS = (13, 24, 9, 7, 8, 10, 7)
+
+
+Table = tuple[int, str, float | None, str]
+"""Case, track, label fraction and metric: what one table is of."""
+
+
+def _header(metric: str) -> tuple[str, ...]:
+    names = (METRIC_TITLES[metric], "gain", DETAIL_TITLES[metric])
+    return ("method", *names, "worse", "fit s", "compile s", "seeds")
+
+
+def legend(cases: Sequence[Summary]) -> str:
+    """Says how the tables are to be read, of regressions where there are any."""
+    regression = any(s.metric == "rmse" for s in cases)
+    return f"{LEGEND} {REGRESSION_LEGEND}" if regression else LEGEND
 
 
 def case_tables(
     cases: Sequence[Summary],
-) -> Iterator[tuple[tuple[int, str, float | None], list[Summary]]]:
+) -> Iterator[tuple[Table, list[Summary]]]:
     """Groups summaries into the tables to show, each with the oracle's row last.
 
     A table in which no method is defined, or with the oracle alone, is left out.
@@ -59,15 +68,17 @@ def case_tables(
         cases: summaries in the order of a Leaderboard.
 
     Returns:
-        pairs of (case, track, label fraction) and the table's rows.
+        pairs of (case, track, label fraction, metric) and the table's rows.
     """
     for table, members in itertools.groupby(
-        cases, lambda s: (s.case, s.track, s.label_fraction)
+        cases, lambda s: (s.case, s.track, s.label_fraction, s.metric)
     ):
         rows = list(members)
         if all(s.oracle or set(s.statuses) == {"na"} for s in rows):
             continue
-        oracle = [s for s in cases if s.case == table[0] and s.oracle]
+        oracle = [
+            s for s in cases if (s.case, s.metric) == (table[0], table[3]) and s.oracle
+        ]
         yield table, [s for s in rows if not s.oracle] + oracle
 
 
@@ -85,7 +96,7 @@ def row_note(summary: Summary) -> str:
     broken = {
         status: counts[status] for status in ("failed", "timeout") if status in counts
     }
-    if summary.accuracy is None:
+    if summary.score is None:
         return (
             f"{listed(list(broken)) or 'no result'} ({summary.reason or 'no reason'})"
         )
@@ -147,7 +158,7 @@ def text_tables(
         for table, rows in tables:
             lines += ["", _caption(table, rows), *_text_table(rows, width)]
         lines.append("")
-    lines += _wrapped(LEGEND, width, "")
+    lines += _wrapped(legend(cases), width, "")
     for note in notes:
         lines += _wrapped(note, width, "! ")
     return "\n".join(lines) + "\n"
@@ -163,8 +174,9 @@ def markdown_tables(
         lines += [f"- {_plain(v.text)}" for v in verdicts if v.case == case]
         for table, rows in tables:
             lines += ["", f"### {_caption(table, rows)}", ""]
-            lines.append(f"| {' | '.join(_HEADER)} |")
-            lines.append("|:--|" + "--:|" * (len(_HEADER) - 1))
+            header = _header(table[3])
+            lines.append(f"| {' | '.join(header)} |")
+            lines.append("|:--|" + "--:|" * (len(header) - 1))
             defined, undefined = split_undefined(rows)
             lines += [_markdown_row(row) for row in defined]
             lines += [""] * bool(undefined)
@@ -173,14 +185,14 @@ def markdown_tables(
                 for note, methods in undefined
             ]
         lines.append("")
-    lines += [_plain(LEGEND).replace("* =", r"\* ="), ""]
+    lines += [_plain(legend(cases)).replace("* =", r"\* ="), ""]
     if notes:
         lines += ["## Left out", "", *(f"- {_plain(note)}" for note in notes), ""]
     return "\n".join(lines)
 
 
-def _caption(table: tuple[int, str, float | None], rows: Sequence[Summary]) -> str:
-    _, track, fraction = table
+def _caption(table: Table, rows: Sequence[Summary]) -> str:
+    _, track, fraction, _ = table
     scenarios = max(row.scenarios for row in rows)
     over = f"mean of {scenarios} scenarios" if scenarios > 1 else "1 scenario"
     title = track_title(track, fraction)
@@ -193,9 +205,9 @@ def _cells(row: Summary) -> list[str]:
     gain = "–" if row.oracle else points_interval(row.gain)
     gain = "baseline" if row.baseline and not row.oracle else gain
     return [
-        percent_interval(row.accuracy),
+        percent_interval(row.score),
         gain,
-        percent(row.macro_f1.mean if row.macro_f1 else None),
+        percent(row.detail.mean if row.detail else None),
         "–" if worse is None or row.oracle else f"{100 * worse:.0f} %",
         number(row.fit_seconds),
         number(row.compile_seconds),
@@ -206,7 +218,8 @@ def _cells(row: Summary) -> list[str]:
 def _text_table(rows: Sequence[Summary], width: int) -> list[str]:
     defined, undefined = split_undefined(rows)
     space = width - sum(_WIDTHS)
-    header = _HEADER[0].ljust(space) + _right_aligned(_HEADER[1:])
+    names = _header(rows[0].metric)
+    header = names[0].ljust(space) + _right_aligned(names[1:])
     lines = [header, "-" * width]
     for row in defined:
         star = "* " if row.best and not row.oracle else "  "
@@ -214,7 +227,7 @@ def _text_table(rows: Sequence[Summary], width: int) -> list[str]:
         if len(name) > space:
             name = f"{name[: space - 1]}…"
         note = row_note(row)
-        if row.accuracy is None:
+        if row.score is None:
             lines += _wrapped(note, width, name.ljust(space) + "  ")
             continue
         lines.append(name.ljust(space) + _right_aligned(_cells(row)))
@@ -233,8 +246,8 @@ def _markdown_row(row: Summary) -> str:
     note = row_note(row)
     star = r"\* " if row.best and not row.oracle else ""
     name = f"{star}`{_plain(row.method)}`"
-    if row.accuracy is None:
-        blanks = " |" * (len(_HEADER) - 2)
+    if row.score is None:
+        blanks = " |" * (len(_header(row.metric)) - 2)
         return f"| {name} | {_plain(note)} |{blanks}"
     name += f" ({_plain(note)})" if note else ""
     return f"| {name} | {' | '.join(_cells(row))} |"

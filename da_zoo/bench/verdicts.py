@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from da_zoo.bench.statistics import TIE, Interval
 from da_zoo.bench.summary import BASELINES, Summary
-from da_zoo.bench.wording import listed, percent, points, points_interval, track_title
+from da_zoo.bench.wording import (
+    METRIC_TITLES,
+    listed,
+    percent,
+    points,
+    points_interval,
+    track_title,
+)
 
 __all__ = ["Verdict", "find_verdicts"]
 
@@ -28,8 +35,8 @@ class Verdict(NamedTuple):
     text: str
 
 
-Table = tuple[int, str, float | None]
-"""(case, track, label fraction): what one verdict is about."""
+Table = tuple[int, str, float | None, str]
+"""(case, track, label fraction, metric): what one verdict is about."""
 
 Gained = tuple[Summary, Interval]
 """A summary that has a gain, and that gain."""
@@ -50,14 +57,21 @@ def find_verdicts(
     """
     verdicts: list[Verdict] = []
     for table, members in itertools.groupby(cases, _table):
-        scored = [s for s in members if s.accuracy is not None]
+        scored = [s for s in members if s.score is not None]
         if not any(_adapts(s) for s in scored):
             continue
         gained = _gained(scored)
         own = _gained([s for s in scenarios if _table(s) == table])
-        oracle = next((s for s in cases if s.case == table[0] and s.oracle), None)
+        oracle = next(
+            (
+                s
+                for s in cases
+                if (s.case, s.metric) == (table[0], table[3]) and s.oracle
+            ),
+            None,
+        )
         if all(gain.low is None for _, gain in gained):
-            verdicts.append(Verdict(*table, "open", _too_few(table, gained)))
+            verdicts.append(Verdict(*table[:3], "open", _too_few(table, gained)))
         elif table[:2] == (1, "U"):
             verdicts.append(_placebo(table, gained))
         else:
@@ -67,7 +81,7 @@ def find_verdicts(
 
 
 def _table(summary: Summary) -> Table:
-    return summary.case, summary.track, summary.label_fraction
+    return summary.case, summary.track, summary.label_fraction, summary.metric
 
 
 def _adapts(summary: Summary) -> bool:
@@ -92,7 +106,7 @@ def _baseline(track: str) -> str:
 
 
 def _too_few(table: Table, gained: list[Gained]) -> str:
-    title = track_title(*table[1:])
+    title = track_title(*table[1:3])
     if not gained:
         return (
             f"With {title} there is no run of {_baseline(table[1])} to compare with, "
@@ -112,21 +126,22 @@ def _placebo(table: Table, gained: list[Gained]) -> Verdict:
     text = "Placebo: there is no shift to remove, and "
     if not outside:
         largest = max(gained, key=lambda pair: abs(pair[1].mean))
-        text += "no method moves accuracy by more than 1.5 points "
+        metric = METRIC_TITLES[table[3]]
+        text += f"no method moves {metric} by more than 1.5 points "
         text += f"(largest: {_with_numbers([largest])[0]})."
-        return Verdict(*table, "placebo", text)
+        return Verdict(*table[:3], "placebo", text)
     if sure:
         text += f"still {listed(_with_numbers(sure))} against {_baseline(table[1])}: "
         text += "what adapting itself does."
-        return Verdict(*table, "loss", text)
+        return Verdict(*table[:3], "loss", text)
     text += f"{listed(_with_numbers(outside))} cannot be told from 0: too few seeds."
-    return Verdict(*table, "open", text)
+    return Verdict(*table[:3], "open", text)
 
 
 def _leaders(
     table: Table, scored: list[Summary], own: list[Gained], oracle: Summary | None
 ) -> Verdict:
-    title = track_title(*table[1:])
+    title = track_title(*table[1:3])
     title = title[0].upper() + title[1:]
     against = _baseline(table[1])
     leaders = [s for s in scored if s.best]
@@ -135,7 +150,7 @@ def _leaders(
     if not gained or len(gained) < len(leaders):  # the baseline is among the leaders
         text = f"{title}: no method is detectably above {against}"
         text += " on average." if averaged else "."
-        return Verdict(*table, "open", text + _breakdown(own))
+        return Verdict(*table[:3], "open", text + _breakdown(own))
     if len(gained) == 1:
         text = (
             f"{title}: {_name(leaders[0])} leads with {points_interval(gained[0][1])}"
@@ -148,21 +163,21 @@ def _leaders(
     if averaged:
         text += f" on average over {leaders[0].scenarios} scenarios"
     text += _gap_closed(scored, max(gain.mean for _, gain in gained), oracle) + "."
-    return Verdict(*table, "gain", text + _breakdown(own))
+    return Verdict(*table[:3], "gain", text + _breakdown(own))
 
 
 def _gap_closed(scored: list[Summary], gain: float, oracle: Summary | None) -> str:
     baseline = next((s for s in scored if s.baseline), None)
-    if baseline is None or baseline.accuracy is None or baseline.oracle:
+    if baseline is None or baseline.score is None or baseline.oracle:
         return ""
-    if oracle is None or oracle.accuracy is None:
+    if oracle is None or oracle.score is None:
         return ""
-    bracket = oracle.accuracy.mean - baseline.accuracy.mean
+    bracket = oracle.merit - baseline.merit
     if oracle.scenarios != baseline.scenarios or bracket < SMALLEST_BRACKET:
         return ""
     return (
         f", {100 * gain / bracket:.0f} % of the way to the oracle "
-        f"({percent(oracle.accuracy.mean)} %)"
+        f"({percent(oracle.score.mean)} %)"
     )
 
 
@@ -198,9 +213,9 @@ def _losses(table: Table, own: list[Gained]) -> list[Verdict]:
         who = f"{len(losers)} of {len(pairs)} methods {verb}"
         if len(losers) == len(pairs) > 1:
             who = "every adaptation method is"
-        text = f"Negative transfer with {track_title(*table[1:])}: in `{scenario}` "
+        text = f"Negative transfer with {track_title(*table[1:3])}: in `{scenario}` "
         text += (
             f"{who} below {_baseline(table[1])}: {', '.join(_with_numbers(losers))}."
         )
-        verdicts.append(Verdict(*table, "loss", text))
+        verdicts.append(Verdict(*table[:3], "loss", text))
     return verdicts

@@ -6,7 +6,10 @@ from da_zoo.bench.statistics import Interval
 
 __all__ = [
     "CASE_TITLES",
+    "DETAIL_TITLES",
+    "METRIC_TITLES",
     "MINUS",
+    "REGRESSION_LEGEND",
     "listed",
     "number",
     "percent",
@@ -23,6 +26,16 @@ CASE_TITLES = {
     4: "different domain, different task",
 }
 """The four cases of Pan & Yang (2010)."""
+
+METRIC_TITLES = {"accuracy": "accuracy", "rmse": "RMSE"}
+DETAIL_TITLES = {"accuracy": "macro-F1", "rmse": "R\N{SUPERSCRIPT TWO}"}
+"""What tables show of classes, and of continuous targets."""
+
+REGRESSION_LEGEND = (
+    "Regressions: RMSE in % of the standard deviation of the source's target (less is "
+    "better), gain in points below the baseline's RMSE, R\N{SUPERSCRIPT TWO} in %."
+)
+"""How a table of a regression is to be read."""
 
 MINUS = "\N{MINUS SIGN}"
 

@@ -17,6 +17,7 @@ __all__ = [
     "gather",
     "make_stream",
     "order",
+    "pool_streams",
     "select_seeds",
 ]
 
@@ -35,13 +36,17 @@ class Stream(NamedTuple):
     rows: np.ndarray
     """int32 [s, n]: which rows of the pool."""
     labels: np.ndarray | None
-    """int32 [s, n], or None: an unlabelled stream HAS no labels."""
+    """int32 [s, n], or float32 [s, n, k] for continuous targets, or None: an
+    unlabelled stream HAS no labels."""
     count: np.ndarray  # type: ignore[assignment]
     """int64 [s]: how many rows each seed has."""
     weight: np.ndarray | None = None
     """float32 [s, n], or None where every row counts one."""
     domain: np.ndarray | None = None
     """int32 [s, n], or None where there is one domain."""
+    blocks: np.ndarray | None = None
+    """int64 [s, d]: rows of each of several domains, which lie one after another and
+    get equal shares of a batch; None draws from all rows alike."""
 
 
 class _Device(NamedTuple):
@@ -90,15 +95,36 @@ def check_features(name: str, x: Any) -> np.ndarray:
 
 def _check_labels(name: str, y: Any, n: int) -> np.ndarray:
     labels = np.asarray(y)
+    if labels.ndim == 2 and labels.dtype.kind == "f":
+        return _check_values(name, labels, n)
     if labels.ndim != 1 or len(labels) != n:
         raise ValueError(
-            f"{name} must have shape [{n}], one label a row, got {labels.shape}"
+            f"{name} must have shape [{n}], one label a row, got {labels.shape}; "
+            "continuous targets are floats [n, k]"
         )
     if labels.dtype.kind not in "biu":
-        raise TypeError(f"{name} must be integers 0..classes-1, got {labels.dtype}")
+        raise TypeError(
+            f"{name} must be integers 0..classes-1, or for a regression floats of "
+            f"shape [n, k] (y[:, None]); got {labels.dtype} {labels.shape}"
+        )
     if labels.min() < 0:
         raise ValueError(f"{name} must be 0..classes-1, got {labels.min()}")
     return labels.astype(np.int32)
+
+
+def _check_values(name: str, values: np.ndarray, n: int) -> np.ndarray:
+    """Checks continuous targets."""
+    if len(values) != n or values.shape[1] == 0:
+        raise ValueError(
+            f"{name} must have shape [{n}, k], k numbers a row, got {values.shape}"
+        )
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{name} have NaN or infinite values in {int(bad.sum())} rows, the first "
+            f"is row {int(np.argmax(bad))}; drop those rows"
+        )
+    return values.astype(np.float32)
 
 
 def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
@@ -106,11 +132,12 @@ def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
 
     Args:
         x: inputs [n, ...].
-        y: labels [n], or None.
+        y: integer labels [n], continuous targets (floats) [n, k], or None.
         name: how errors call it.
 
     Raises:
-        TypeError: for non-numeric inputs or labels that are not integers.
+        TypeError: for non-numeric inputs, or labels that are neither integers [n] nor
+            floats [n, k].
         ValueError: for NaN, empty inputs, or shapes that do not fit.
 
     Example:
@@ -127,13 +154,52 @@ def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
     )
 
 
+def pool_streams(streams: list[Stream], *, balanced: bool) -> Stream:
+    """Joins streams of one seed into one, whose ``domain`` numbers them.
+
+    Args:
+        streams: one per domain, of rows of equal shape and type.
+        balanced: draw equal shares of each batch from every domain, rather than rows
+            of the whole at random.
+
+    Raises:
+        ValueError: if shapes or types differ, or there is no stream.
+    """
+    if not streams:
+        raise ValueError("source is an empty list; give at least one pair (x, y)")
+    kinds = [(stream.pool.shape[1:], stream.pool.dtype) for stream in streams]
+    if len(set(kinds)) > 1:
+        told = ", ".join(f"{shape} of {dtype}" for shape, dtype in kinds)
+        raise ValueError(
+            f"all sources must have rows of one shape and type, got {told}"
+        )
+    sizes = [int(stream.count[0]) for stream in streams]
+    domain = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    total = sum(sizes)
+    first = streams[0]
+    return first._replace(
+        pool=np.concatenate([stream.pool for stream in streams]),
+        rows=np.arange(total, dtype=np.int32)[None],
+        labels=np.concatenate([s.labels for s in streams if s.labels is not None], 1),
+        count=np.array([total]),
+        domain=domain[None],
+        blocks=np.array([sizes]) if balanced else None,
+    )
+
+
 class ArrayData:
     """What ``fit`` trains on: up to three streams.
 
     Args:
-        source: ``(x, y)`` with x [n, ...] and y int [n], or None.
+        source: ``(x, y)`` with x [n, ...] and y int [n] (or continuous targets: float
+            [n, k]), or None. A list of such pairs is several sources: their rows are
+            pooled, and ``Examples.domain`` numbers the pairs from 0. Methods that do
+            not read it take the pool for one source.
         target: unlabelled target inputs [m, ...], or None. Labels cannot be passed.
         target_labelled: ``(x, y)``, the labelled share of the target, or None.
+        balanced: with several sources, whether every batch has equal shares of each
+            (so that none is drowned by a larger one, and none is missing); False draws
+            from the pooled rows at random.
 
     Raises:
         TypeError: for data of a wrong type.
@@ -149,11 +215,19 @@ class ArrayData:
 
     def __init__(
         self,
-        source: tuple[Any, Any] | Stream | None = None,
+        source: tuple[Any, Any] | list[tuple[Any, Any]] | Stream | None = None,
         target: Any = None,
         target_labelled: tuple[Any, Any] | Stream | None = None,
+        *,
+        balanced: bool = True,
     ) -> None:
-        self.source = self._labelled("source", source)
+        self.source: Stream | None
+        if isinstance(source, list):
+            named = [(f"source[{i}]", pair) for i, pair in enumerate(source)]
+            streams = [self._labelled(name, pair) for name, pair in named]
+            self.source = pool_streams([s for s in streams if s], balanced=balanced)
+        else:
+            self.source = self._labelled("source", source)
         if target is None or isinstance(target, Stream):
             self.target = target
         elif isinstance(target, tuple):

@@ -4,9 +4,14 @@ import functools
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_sample_images,
+)
 
-__all__ = ["breast_cancer", "digits8", "photographs"]
+__all__ = ["breast_cancer", "diabetes", "digits8", "photographs"]
 
 
 @functools.lru_cache(maxsize=1)
@@ -56,3 +61,21 @@ def breast_cancer() -> tuple[Float[np.ndarray, "569 30"], Int[np.ndarray, " 569"
     """
     x, y = load_breast_cancer(return_X_y=True)
     return x.astype(np.float32), y.astype(np.int32)
+
+
+@functools.lru_cache(maxsize=1)
+def diabetes() -> tuple[Float[np.ndarray, "442 10"], Float[np.ndarray, " 442"]]:
+    """Returns 442 patients with 10 measurements, and their disease's progression.
+
+    Column 2 is the body-mass index. The progression is a number from 25 to 346, one
+    year after the measurements.
+
+    Source: Efron, Hastie, Johnstone and Tibshirani, Least Angle Regression, Annals of
+    Statistics, 2004.
+
+    Example:
+        >>> diabetes()[1].max()
+        346.0
+    """
+    x, y = load_diabetes(return_X_y=True, scaled=False)
+    return x.astype(np.float32), y.astype(np.float32)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Num
+from jaxtyping import Float, Int, Num
 
 __all__ = ["Split", "labelled_rows"]
 
@@ -14,8 +14,10 @@ class Split(NamedTuple):
     pool: Num[np.ndarray, "m ..."]
     """float32, or uint8 pixels 0..255 (training scales them to [0, 1] itself)."""
     rows: Int[np.ndarray, " n"]
-    labels: Int[np.ndarray, " n"]
-    """int32, aligned with ``rows``."""
+    labels: Int[np.ndarray, " n"] | Float[np.ndarray, "n k"]
+    """int32, or float32 where they are continuous; aligned with ``rows``."""
+    domain: Int[np.ndarray, " n"] | None = None
+    """Which of several sources a row is from, ascending; None where there is one."""
 
     @property
     def x(self) -> Num[np.ndarray, "n ..."]:
@@ -24,12 +26,16 @@ class Split(NamedTuple):
 
 
 def labelled_rows(
-    labels: Int[np.ndarray, " n"], fraction: float, *, seed: int
+    labels: Int[np.ndarray, " n"] | Float[np.ndarray, "n k"],
+    fraction: float,
+    *,
+    seed: int,
 ) -> Int[np.ndarray, " q"]:
     """Draws the labelled share: stratified, and nested over fractions.
 
     Every class gives ``max(1, round(fraction * its rows))`` rows, the first of an order
     that depends on the seed alone, so a smaller share is part of a larger one.
+    Continuous targets have no classes: all rows are one.
 
     Args:
         labels: of the rows to draw from.
@@ -51,9 +57,10 @@ def labelled_rows(
     if len(labels) == 0:
         raise ValueError("there are no rows to draw a labelled share from")
     order = np.random.default_rng([seed, 0x1ABE1]).permutation(len(labels))
+    strata = np.zeros(len(labels), int) if labels.dtype.kind == "f" else labels
     chosen = []
-    for c in np.unique(labels):
-        rows = order[labels[order] == c]
+    for c in np.unique(strata):
+        rows = order[strata[order] == c]
         # Half up: np.round would take 2.5 rows as 2 and 3.5 as 4.
         chosen.append(rows[: max(1, int(np.floor(fraction * len(rows) + 0.5)))])
     return np.sort(np.concatenate(chosen)).astype(np.int32)

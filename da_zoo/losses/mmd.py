@@ -45,7 +45,7 @@ def squared_distances(
     return jnp.maximum(squares_a + squares_b - 2.0 * cross, 0.0)
 
 
-def _kernels(squared: Array, variances: Array) -> Array:
+def gaussian_kernels(squared: Array, variances: Array) -> Array:
     """The sum of Gaussian kernels, one at a time: no tensor per kernel is kept."""
     total = jnp.zeros_like(squared)
     for i in range(variances.shape[0]):
@@ -53,7 +53,7 @@ def _kernels(squared: Array, variances: Array) -> Array:
     return total
 
 
-def _variances(
+def kernel_variances(
     mean_square: Float[Array, ""], bandwidths: tuple[float, ...] | None
 ) -> Float[Array, " k"]:
     if bandwidths is not None:
@@ -127,14 +127,14 @@ def mmd_squared(
     )
     pairs = jnp.sum(p_ss) + jnp.sum(p_tt) + 2.0 * jnp.sum(p_st)
     summed = jnp.sum(p_ss * d_ss) + jnp.sum(p_tt * d_tt) + 2.0 * jnp.sum(p_st * d_st)
-    variances = _variances(summed / jnp.maximum(pairs, 1e-12), bandwidths)
+    variances = kernel_variances(summed / jnp.maximum(pairs, 1e-12), bandwidths)
     if estimator == "u":
         p_ss = p_ss * (1.0 - jnp.eye(n))
         p_tt = p_tt * (1.0 - jnp.eye(m))
 
     def mean(pair_weights: Array, squared: Array) -> Array:
         total = jnp.sum(pair_weights)
-        value = jnp.sum(pair_weights * _kernels(squared, variances))
+        value = jnp.sum(pair_weights * gaussian_kernels(squared, variances))
         return value / jnp.where(total > 0, total, 1.0)
 
     return mean(p_ss, d_ss) + mean(p_tt, d_tt) - 2.0 * mean(p_st, d_st)
@@ -155,7 +155,7 @@ def _in_blocks(
     count = jnp.maximum(jnp.sum(weight), 1e-12)
     centre = jnp.sum(weight[:, None] * joint, axis=0) / count
     squares = jnp.sum(jnp.square(joint - centre[None, :]), axis=1)
-    variances = _variances(2.0 * jnp.sum(weight * squares) / count, bandwidths)
+    variances = kernel_variances(2.0 * jnp.sum(weight * squares) / count, bandwidths)
     own = functools.partial(
         _mean_kernel, variances=variances, off_diagonal=estimator == "u"
     )
@@ -189,7 +189,7 @@ def _mean_kernel(
         if off_diagonal:
             same = row[:, None] == jnp.arange(m)[None, :]
             pair_weights = jnp.where(same, 0.0, pair_weights)
-        kernels = _kernels(squared_distances(features, b), variances)
+        kernels = gaussian_kernels(squared_distances(features, b), variances)
         return jnp.sum(pair_weights * kernels), jnp.sum(pair_weights)
 
     values, totals = jax.lax.map(sums, (a, w_a, index))
@@ -218,8 +218,8 @@ def _linear_time(
     total = jnp.sum(weight)
     safe = jnp.where(total > 0, total, 1.0)
     mean_square = jnp.sum(weight * sum(pairs)) / (4.0 * safe)
-    variances = _variances(mean_square, bandwidths)
-    k_ss, k_tt, k_st, k_ts = (_kernels(pair, variances) for pair in pairs)
+    variances = kernel_variances(mean_square, bandwidths)
+    k_ss, k_tt, k_st, k_ts = (gaussian_kernels(pair, variances) for pair in pairs)
     return jnp.sum(weight * (k_ss + k_tt - k_st - k_ts)) / safe
 
 

@@ -1,14 +1,20 @@
-"""Distances of moments beyond the second."""
+"""Distances of moments: central ones, tensor powers, and those of many domains."""
+
+import itertools
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-__all__ = ["central_moment_discrepancy", "higher_order_moments"]
+__all__ = [
+    "central_moment_discrepancy",
+    "higher_order_moments",
+    "multi_source_moments",
+]
 
 
-def _norm(vector: Float[Array, " d"]) -> Float[Array, ""]:
-    """Euclidean norm with gradient 0, not NaN, at 0."""
-    square = jnp.sum(jnp.square(vector))
+def _norm(vectors: Float[Array, "*n d"]) -> Float[Array, "*n"]:
+    """Euclidean norms with gradient 0, not NaN, at 0."""
+    square = jnp.sum(jnp.square(vectors), axis=-1)
     return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
 
 
@@ -96,3 +102,79 @@ def higher_order_moments(
 
     distance = mean(source, source) + mean(target, target) - 2 * mean(source, target)
     return jnp.maximum(distance, 0.0)
+
+
+def multi_source_moments(
+    features_source: Float[Array, "n d"],
+    domain: Int[Array, " n"],
+    features_target: Float[Array, "m d"],
+    *,
+    sources: int,
+    moments: int = 2,
+    weight_source: Float[Array, " n"] | None = None,
+    weight_target: Float[Array, " m"] | None = None,
+) -> Float[Array, ""]:
+    """Distances of raw moments between all pairs of sources, and to the target.
+
+    ``sum_k ( mean_i |m_k(S_i) - m_k(T)| + mean_{i<j} |m_k(S_i) - m_k(S_j)| )`` with
+    ``m_k`` the mean of k-th powers, entry by entry, and Euclidean norms (no squares).
+    A source without rows in the batch is left out of the means.
+
+    Args:
+        features_source: [n, d], rows of all sources in any order.
+        domain: [n], which source a row is from, 0..sources-1.
+        features_target: [m, d].
+        sources: how many, at least 1; with 1 only the distance to the target is left.
+        moments: how many orders k, at least 1.
+        weight_source: [n] row weights, 0 = padding.
+        weight_target: [m] row weights, 0 = padding.
+
+    Returns:
+        At least 0; 0 iff all domains have the same moments.
+
+    Raises:
+        ValueError: if ``sources`` or ``moments`` is below 1.
+
+    Example:
+        >>> x = jnp.array([[0.0], [3.0]])
+        >>> which = jnp.array([0, 1])
+        >>> float(multi_source_moments(x, which, x[:1], sources=2, moments=1))
+        4.5
+
+    References:
+        Peng et al., "Moment Matching for Multi-Source Domain Adaptation", ICCV 2019,
+        definition 1.
+    """
+    for name, value in (("sources", sources), ("moments", moments)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    rows = jnp.ones(domain.shape[0]) if weight_source is None else weight_source
+    member = rows[:, None] * (domain[:, None] == jnp.arange(sources)[None, :])
+    counts = jnp.sum(member, axis=0)
+    here = (counts > 0).astype(member.dtype)
+    share = member / jnp.maximum(counts, 1e-12)[None, :]
+    rows_target = (
+        jnp.ones(features_target.shape[0]) if weight_target is None else weight_target
+    )
+    share_target = rows_target / jnp.maximum(jnp.sum(rows_target), 1e-12)
+    # A padding row may hold anything, a NaN too: select before multiplying.
+    kept = jnp.where(rows[:, None] > 0, features_source, 0.0)
+    kept_target = jnp.where(rows_target[:, None] > 0, features_target, 0.0)
+    pairs = list(itertools.combinations(range(sources), 2))
+    first = jnp.array([i for i, _ in pairs], jnp.int32)
+    second = jnp.array([j for _, j in pairs], jnp.int32)
+    total = jnp.zeros(())
+    for order in range(1, moments + 1):
+        means = share.T @ kept**order
+        mean_target = share_target @ kept_target**order
+        total += _present_mean(_norm(means - mean_target[None, :]), here)
+        if pairs:
+            gaps = _norm(means[first] - means[second])
+            total += _present_mean(gaps, here[first] * here[second])
+    return total
+
+
+def _present_mean(
+    values: Float[Array, " p"], here: Float[Array, " p"]
+) -> Float[Array, ""]:
+    return jnp.sum(values * here) / jnp.maximum(jnp.sum(here), 1.0)

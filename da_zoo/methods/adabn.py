@@ -8,7 +8,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import supervised_model
 from da_zoo.target_statistics import target_statistics
 from da_zoo.tuning import source_phase
@@ -18,13 +18,16 @@ __all__ = ["adabn"]
 
 
 def adabn(
-    network: Network, *, classes: int | Mapping[str, int], **settings: Unpack[Settings]
+    network: Network,
+    *,
+    classes: int | Mapping[str, int] | Continuous,
+    **settings: Unpack[Settings],
 ) -> Recipe:
     """Builds adaptive batch normalisation.
 
     Args:
         network: the encoder; without batch normalisation this is source-only.
-        classes: number of classes.
+        classes: number of classes, or ``Continuous(outputs)`` (regression).
         **settings: see :class:`da_zoo.Settings`. Statistics are per domain by nature,
             so ``batch_norm="joint"`` is read as "separate".
 
@@ -51,7 +54,7 @@ def adabn(
         )
     if training.batch_norm == "joint":
         training = training._replace(batch_norm="separate")
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     model = supervised_model(
         network, spaces, training.batch_norm, labelled_target=False
     )
@@ -67,6 +70,7 @@ SPEC = MethodSpec(
     summary="Source training, then batch statistics re-estimated on the target.",
     setting="labelled source, then the unlabelled target",
     tracks=frozenset("U"),
+    regression=True,
     paper=(
         "Li, Wang, Shi, Liu and Hou, Revisiting Batch Normalization For Practical "
         "Domain Adaptation, arXiv:1603.04779, 2016."
@@ -81,6 +85,7 @@ SPEC = MethodSpec(
 }""",
     departures=(
         "A cumulative average over 32 target batches replaces the exponential one, "
-        "which would remember only the last few batches."
+        "which would remember only the last few batches. The method has no "
+        "hyper-parameter."
     ),
 )

@@ -10,7 +10,7 @@ from da_zoo.classifier import Forward
 from da_zoo.losses.feature_norm import stepwise_feature_norm
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import aligned, forward_term
 from da_zoo.types import Recipe
 
@@ -31,7 +31,7 @@ def _value(step: float) -> Callable[[Forward], Float[Array, ""]]:
 def afn(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     trade_off: float = 0.05,
     step: float = 1.0,
     trade_off_schedule: str = "constant",
@@ -43,7 +43,8 @@ def afn(
     Args:
         network: the encoder.
         classes: number of classes, or {"source": a, "target": b} (then with
-            ``labelled_target``).
+            ``labelled_target``);
+            or ``Continuous(outputs)`` (regression).
         trade_off: weight of the term.
         step: by how much norms are asked to grow, above 0.
         trade_off_schedule: "constant" or "ramp" (0 to 1 over training).
@@ -72,7 +73,7 @@ def afn(
     training = resolve_settings(**settings)
     return aligned(
         network,
-        resolve_classes(classes, training.width),
+        resolve_classes(classes, training.width, continuous=True),
         training,
         forward_term(_value(step), "feature_norm", trade_off_schedule),
         hparams={"trade_off": trade_off},
@@ -86,6 +87,7 @@ SPEC = MethodSpec(
     summary="Enlarge feature norms of both domains by a constant pull.",
     setting="labelled source and unlabelled target (and labelled target rows if any)",
     tracks=frozenset("UF"),
+    regression=True,
     paper=(
         "Xu, Li, Yang and Lin, Larger Norm More Transferable: An Adaptive Feature "
         "Norm Approach for Unsupervised Domain Adaptation, ICCV, 2019."

@@ -7,7 +7,7 @@ from typing import Unpack
 from da_zoo.losses.moments import central_moment_discrepancy
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import aligned, discrepancy
 from da_zoo.types import Recipe
 
@@ -22,7 +22,7 @@ def _distance(moments: int) -> functools.partial:
 def cmd(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     trade_off: float = 1.0,
     moments: int = 5,
     trade_off_schedule: str = "constant",
@@ -34,7 +34,8 @@ def cmd(
     Args:
         network: the encoder.
         classes: number of classes, or {"source": a, "target": b} (then with
-            ``labelled_target``).
+            ``labelled_target``);
+            or ``Continuous(outputs)`` (regression).
         trade_off: weight of the term.
         moments: how many are matched, at least 1.
         trade_off_schedule: "constant" or "ramp" (0 to 1 over training).
@@ -63,7 +64,7 @@ def cmd(
     training = resolve_settings(**settings)
     return aligned(
         network,
-        resolve_classes(classes, training.width),
+        resolve_classes(classes, training.width, continuous=True),
         training,
         discrepancy(_distance(moments), "moment_discrepancy", trade_off_schedule),
         hparams={"trade_off": trade_off},
@@ -77,6 +78,7 @@ SPEC = MethodSpec(
     summary="Match means and marginal central moments of features up to the fifth.",
     setting="labelled source and unlabelled target (and labelled target rows if any)",
     tracks=frozenset("UF"),
+    regression=True,
     paper=(
         "Zellinger, Grubinger, Lughofer, Natschlaeger and Saminger-Platz, Central "
         "Moment Discrepancy (CMD) for Domain-Invariant Representation Learning, "

@@ -10,7 +10,7 @@ from da_zoo.losses.mmd import mmd_squared
 from da_zoo.naming import choose
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import aligned, discrepancy
 from da_zoo.types import Recipe
 
@@ -28,7 +28,7 @@ def _distance(
 def dan(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     trade_off: float = 1.0,
     estimator: str = "u",
     bandwidths: tuple[float, ...] | None = None,
@@ -41,7 +41,8 @@ def dan(
     Args:
         network: the encoder.
         classes: number of classes, or {"source": a, "target": b} (then with
-            ``labelled_target``).
+            ``labelled_target``);
+            or ``Continuous(outputs)`` (regression).
         trade_off: weight of the term.
         estimator: "u" (unbiased), "v" (biased, never negative) or "linear" (O(n)).
         bandwidths: absolute widths of the Gaussian kernels; None takes five around the
@@ -71,7 +72,7 @@ def dan(
         raise ValueError(f"bandwidths must be positive and non-empty, got {bandwidths}")
     return aligned(
         network,
-        resolve_classes(classes, training.width),
+        resolve_classes(classes, training.width, continuous=True),
         training,
         discrepancy(
             _distance(estimator, None if bandwidths is None else tuple(bandwidths)),
@@ -89,6 +90,7 @@ SPEC = MethodSpec(
     summary="Match features by a multi-kernel maximum mean discrepancy (MK-MMD).",
     setting="labelled source and unlabelled target (and labelled target rows if any)",
     tracks=frozenset("UF"),
+    regression=True,
     paper=(
         "Long, Cao, Wang and Jordan, Learning Transferable Features with Deep "
         "Adaptation Networks, ICML 2015."

@@ -19,7 +19,7 @@ from da_zoo.losses.adversarial import domain_adversarial
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.schedules import schedule_by_name
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import Alignment, aligned
 from da_zoo.types import Key, Params, Recipe, TrainState
 
@@ -56,7 +56,7 @@ def _alignment(hidden: tuple[int, ...], reversal: str) -> Alignment:
 def dann(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     trade_off: float = 1.0,
     discriminator: tuple[int, ...] = (100,),
     trade_off_schedule: str = "ramp",
@@ -68,7 +68,8 @@ def dann(
     Args:
         network: the encoder.
         classes: number of classes, or {"source": a, "target": b} (then with
-            ``labelled_target``).
+            ``labelled_target``);
+            or ``Continuous(outputs)`` (regression).
         trade_off: the largest reversal strength; 0 leaves the encoder to the task.
         discriminator: widths of the discriminator's hidden layers.
         trade_off_schedule: "ramp" (0 to 1 over training, the paper's) or "constant".
@@ -93,7 +94,7 @@ def dann(
     training = resolve_settings(**settings)
     return aligned(
         network,
-        resolve_classes(classes, training.width),
+        resolve_classes(classes, training.width, continuous=True),
         training,
         _alignment(tuple(discriminator), trade_off_schedule),
         hparams={"trade_off": trade_off},
@@ -107,6 +108,7 @@ SPEC = MethodSpec(
     summary="A discriminator tells domains apart; its reversed gradient aligns them.",
     setting="labelled source and unlabelled target (and labelled target rows if any)",
     tracks=frozenset("UF"),
+    regression=True,
     paper=(
         "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand and "
         "Lempitsky, Domain-Adversarial Training of Neural Networks, JMLR 17, 2016."

@@ -6,7 +6,7 @@ from typing import Unpack
 from da_zoo.losses.mmd import linear_mmd_squared
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import aligned, discrepancy
 from da_zoo.types import Recipe
 
@@ -16,7 +16,7 @@ __all__ = ["ddc"]
 def ddc(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     trade_off: float = 0.25,
     trade_off_schedule: str = "constant",
     labelled_target: bool = False,
@@ -27,7 +27,8 @@ def ddc(
     Args:
         network: the encoder.
         classes: number of classes, or {"source": a, "target": b} (then with
-            ``labelled_target``).
+            ``labelled_target``);
+            or ``Continuous(outputs)`` (regression).
         trade_off: weight of the term.
         trade_off_schedule: "constant" or "ramp" (0 to 1 over training).
         labelled_target: whether some target rows come with labels (track F).
@@ -52,7 +53,7 @@ def ddc(
     training = resolve_settings(**settings)
     return aligned(
         network,
-        resolve_classes(classes, training.width),
+        resolve_classes(classes, training.width, continuous=True),
         training,
         discrepancy(linear_mmd_squared, "mmd_squared", trade_off_schedule),
         hparams={"trade_off": trade_off},
@@ -66,6 +67,7 @@ SPEC = MethodSpec(
     summary="Match the mean features of source and target (linear-kernel MMD).",
     setting="labelled source and unlabelled target (and labelled target rows if any)",
     tracks=frozenset("UF"),
+    regression=True,
     paper=(
         "Tzeng, Hoffman, Zhang, Saenko and Darrell, Deep Domain Confusion: Maximizing "
         "for Domain Invariance, arXiv:1412.3474, 2014."

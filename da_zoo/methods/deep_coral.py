@@ -6,7 +6,7 @@ from typing import Unpack
 from da_zoo.losses.coral import coral
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import aligned, discrepancy
 from da_zoo.types import Recipe
 
@@ -16,7 +16,7 @@ __all__ = ["deep_coral"]
 def deep_coral(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     trade_off: float = 1.0,
     trade_off_schedule: str = "constant",
     labelled_target: bool = False,
@@ -27,7 +27,8 @@ def deep_coral(
     Args:
         network: the encoder.
         classes: number of classes, or {"source": a, "target": b} (then with
-            ``labelled_target``).
+            ``labelled_target``);
+            or ``Continuous(outputs)`` (regression).
         trade_off: weight of the term. It shrinks with the squared feature width, so
             useful weights range over orders of magnitude.
         trade_off_schedule: "constant" or "ramp" (0 to 1 over training).
@@ -53,7 +54,7 @@ def deep_coral(
     training = resolve_settings(**settings)
     return aligned(
         network,
-        resolve_classes(classes, training.width),
+        resolve_classes(classes, training.width, continuous=True),
         training,
         discrepancy(coral, "coral", trade_off_schedule),
         hparams={"trade_off": trade_off},
@@ -67,6 +68,7 @@ SPEC = MethodSpec(
     summary="Match the covariances of source and target features.",
     setting="labelled source and unlabelled target (and labelled target rows if any)",
     tracks=frozenset("UF"),
+    regression=True,
     paper=(
         "Sun and Saenko, Deep CORAL: Correlation Alignment for Deep Domain Adaptation, "
         "ECCV workshops 2016."

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
@@ -19,7 +19,7 @@ __all__ = ["fine_tuning"]
 def fine_tuning(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     encoder_factor: float = 0.1,
     **settings: Unpack[Settings],
 ) -> Recipe:
@@ -28,7 +28,8 @@ def fine_tuning(
     Args:
         network: the encoder.
         classes: number of classes (the target head starts from the source's), or
-            {"source": a, "target": b} (it starts fresh).
+            {"source": a, "target": b} (it starts fresh);
+            or ``Continuous(outputs)`` (regression).
         encoder_factor: the encoder's learning rate as a multiple of the head's.
         **settings: see :class:`da_zoo.Settings`.
 
@@ -48,7 +49,7 @@ def fine_tuning(
         NeurIPS 2014.
     """
     training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     tune = tuning_phase(
         "tune",
         network,
@@ -66,6 +67,7 @@ SPEC = MethodSpec(
     summary="Pre-train on the source, tune everything on target labels, head at 10x.",
     setting="labelled source, then the labelled target share",
     tracks=frozenset("F"),
+    regression=True,
     paper=(
         "Yosinski, Clune, Bengio and Lipson, How transferable are features in deep "
         "neural networks?, NeurIPS 2014."

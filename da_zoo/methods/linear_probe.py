@@ -8,7 +8,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.tuning import ENCODER, SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
@@ -16,14 +16,18 @@ __all__ = ["linear_probe"]
 
 
 def linear_probe(
-    network: Network, *, classes: int | Mapping[str, int], **settings: Unpack[Settings]
+    network: Network,
+    *,
+    classes: int | Mapping[str, int] | Continuous,
+    **settings: Unpack[Settings],
 ) -> Recipe:
     """Builds a linear probe on source features.
 
     Args:
         network: the encoder.
         classes: number of classes (the probe starts from the source head), or
-            {"source": a, "target": b} (it starts fresh).
+            {"source": a, "target": b} (it starts fresh);
+            or ``Continuous(outputs)`` (regression).
         **settings: see :class:`da_zoo.Settings`.
 
     Returns:
@@ -42,7 +46,7 @@ def linear_probe(
         probes", ICLR workshop 2017.
     """
     training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     probe = tuning_phase(
         "probe", network, spaces, training, freeze=ENCODER, share=1.0 - SOURCE_SHARE
     )
@@ -55,6 +59,7 @@ SPEC = MethodSpec(
     summary="Pre-train on the source, freeze it, train a linear head on target labels.",
     setting="labelled source, then the labelled target share",
     tracks=frozenset("F"),
+    regression=True,
     paper=(
         "Alain and Bengio, Understanding intermediate layers using linear classifier "
         "probes, ICLR workshop 2017."
@@ -66,5 +71,8 @@ SPEC = MethodSpec(
   booktitle = {ICLR Workshop},
   year = {2017}
 }""",
-    departures="Used as a transfer method on the last features, not layer by layer.",
+    departures=(
+        "Used as a transfer method on the last features, not layer by layer. The "
+        "method has no hyper-parameter."
+    ),
 )

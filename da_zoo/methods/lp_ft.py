@@ -8,7 +8,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.tuning import ENCODER, SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
@@ -18,7 +18,7 @@ __all__ = ["lp_ft"]
 def lp_ft(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     encoder_factor: float = 1.0,
     **settings: Unpack[Settings],
 ) -> Recipe:
@@ -26,7 +26,8 @@ def lp_ft(
 
     Args:
         network: the encoder.
-        classes: number of classes, or {"source": a, "target": b}.
+        classes: number of classes, or {"source": a, "target": b};
+            or ``Continuous(outputs)`` (regression).
         encoder_factor: the encoder's learning rate in the last phase as a multiple of
             the head's; the paper uses one rate for all.
         **settings: see :class:`da_zoo.Settings`.
@@ -47,7 +48,7 @@ def lp_ft(
         Out-of-Distribution", ICLR 2022.
     """
     training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     half = (1.0 - SOURCE_SHARE) / 2
     probe = tuning_phase("probe", network, spaces, training, freeze=ENCODER, share=half)
     tune = tuning_phase(
@@ -68,6 +69,7 @@ SPEC = MethodSpec(
     summary="Linear probe first, then fine-tune everything from the probe's head.",
     setting="labelled source, then the labelled target share",
     tracks=frozenset("F"),
+    regression=True,
     paper=(
         "Kumar, Raghunathan, Jones, Ma and Liang, Fine-Tuning can Distort Pretrained "
         "Features and Underperform Out-of-Distribution, ICLR 2022."

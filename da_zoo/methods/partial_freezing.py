@@ -8,7 +8,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
@@ -18,7 +18,7 @@ __all__ = ["partial_freezing"]
 def partial_freezing(
     network: Network,
     *,
-    classes: int | Mapping[str, int],
+    classes: int | Mapping[str, int] | Continuous,
     freeze: str = r"^encoder[^/]*/[A-Za-z]+_0/",
     encoder_factor: float = 0.1,
     **settings: Unpack[Settings],
@@ -27,7 +27,8 @@ def partial_freezing(
 
     Args:
         network: the encoder.
-        classes: number of classes, or {"source": a, "target": b}.
+        classes: number of classes, or {"source": a, "target": b};
+            or ``Continuous(outputs)`` (regression).
         freeze: regular expression on parameter paths such as
             ``encoder/Dense_0/kernel``. The default freezes the first layer of each
             kind (``Dense_0``, ``Conv_0``, ``BatchNorm_0``).
@@ -53,7 +54,7 @@ def partial_freezing(
         NeurIPS 2014.
     """
     training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     tune = tuning_phase(
         "tune",
         network,
@@ -72,6 +73,7 @@ SPEC = MethodSpec(
     summary="Fine-tuning with chosen layers, and their batch statistics, frozen.",
     setting="labelled source, then the labelled target share",
     tracks=frozenset("F"),
+    regression=True,
     paper=(
         "Yosinski, Clune, Bengio and Lipson, How transferable are features in deep "
         "neural networks?, NeurIPS 2014."
@@ -94,5 +96,10 @@ SPEC = MethodSpec(
         Hyperparameter(
             "encoder_factor", 0.1, 0.01, 1.0, traced=False, source="TLLib default"
         ),
+    ),
+    departures=(
+        "The paper studies how transfer falls with the number of frozen layers; the "
+        "default freezes the first of each kind. A frozen normalisation layer keeps "
+        "its statistics too, which many implementations forget."
     ),
 )

@@ -8,7 +8,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import supervised_model, supervised_phase
 from da_zoo.types import Recipe
 
@@ -16,7 +16,10 @@ __all__ = ["pooled"]
 
 
 def pooled(
-    network: Network, *, classes: int | Mapping[str, int], **settings: Unpack[Settings]
+    network: Network,
+    *,
+    classes: int | Mapping[str, int] | Continuous,
+    **settings: Unpack[Settings],
 ) -> Recipe:
     """Builds joint training on both domains' labels.
 
@@ -25,7 +28,8 @@ def pooled(
 
     Args:
         network: the encoder.
-        classes: number of classes, or {"source": a, "target": b}.
+        classes: number of classes, or {"source": a, "target": b};
+            or ``Continuous(outputs)`` (regression).
         **settings: see :class:`da_zoo.Settings`.
 
     Returns:
@@ -40,7 +44,7 @@ def pooled(
         ['source', 'target_labelled']
     """
     training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     model = supervised_model(network, spaces, training.batch_norm, labelled_target=True)
     phase = supervised_phase(
         "pooled",
@@ -58,6 +62,7 @@ SPEC = MethodSpec(
     summary="Source and labelled target trained on together, one head per label space.",
     setting="labelled source and labelled target share",
     tracks=frozenset("F"),
+    regression=True,
     paper="Baseline; joint (multi-task) training.",
     year=None,
     bibtex="",

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.tuning import source_phase
 from da_zoo.types import Recipe
 
@@ -13,13 +13,16 @@ __all__ = ["source_only"]
 
 
 def source_only(
-    network: Network, *, classes: int | Mapping[str, int], **settings: Unpack[Settings]
+    network: Network,
+    *,
+    classes: int | Mapping[str, int] | Continuous,
+    **settings: Unpack[Settings],
 ) -> Recipe:
     """Builds source-only training.
 
     Args:
         network: the encoder.
-        classes: number of classes.
+        classes: number of classes, or ``Continuous(outputs)`` (regression).
         **settings: see :class:`da_zoo.Settings`. Batch statistics are the source's, at
             test too.
 
@@ -35,7 +38,7 @@ def source_only(
         ['source']
     """
     training = resolve_settings(**settings)
-    label_spaces = resolve_classes(classes, training.width)
+    label_spaces = resolve_classes(classes, training.width, continuous=True)
     return (source_phase(network, label_spaces, training),)
 
 
@@ -45,6 +48,7 @@ SPEC = MethodSpec(
     summary="Train on the source and hope: the baseline without target labels.",
     setting="labelled source; the target is not looked at",
     tracks=frozenset("U"),
+    regression=True,
     paper="Baseline; empirical risk minimisation on the source domain.",
     year=None,
     bibtex="",

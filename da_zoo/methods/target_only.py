@@ -10,7 +10,7 @@ from typing import Unpack
 from da_zoo.classifier import classifier
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
-from da_zoo.settings import Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import supervised_phase
 from da_zoo.types import Recipe
 
@@ -18,13 +18,17 @@ __all__ = ["target_only"]
 
 
 def target_only(
-    network: Network, *, classes: int | Mapping[str, int], **settings: Unpack[Settings]
+    network: Network,
+    *,
+    classes: int | Mapping[str, int] | Continuous,
+    **settings: Unpack[Settings],
 ) -> Recipe:
     """Builds training from scratch on labelled target rows.
 
     Args:
         network: the encoder.
-        classes: number of classes, or {"source": a, "target": b}.
+        classes: number of classes, or {"source": a, "target": b};
+            or ``Continuous(outputs)`` (regression).
         **settings: see :class:`da_zoo.Settings`.
 
     Returns:
@@ -39,7 +43,7 @@ def target_only(
         ['target_labelled']
     """
     training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width)
+    spaces = resolve_classes(classes, training.width, continuous=True)
     answers = (("target", "target"), ("source", "target"))
     model = classifier(
         network,
@@ -61,6 +65,7 @@ SPEC = MethodSpec(
     summary="From scratch on the labelled target share; the oracle at 100 %.",
     setting="labelled target share; the source is not looked at",
     tracks=frozenset("F"),
+    regression=True,
     paper="Baseline; training from scratch.",
     year=None,
     bibtex="",

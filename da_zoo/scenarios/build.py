@@ -11,12 +11,19 @@ import numpy as np
 from da_zoo.data.embedded import breast_cancer, digits8
 from da_zoo.data.npz import mnist, mnist_m, resize, usps
 from da_zoo.data.splits import Split
+from da_zoo.scenarios.label_sets import known_classes, number_unknown
 from da_zoo.scenarios.maps import IMAGE_MAPS, LABEL_MAPS, SELECTIONS, TABLE_MAPS
+from da_zoo.scenarios.regression import (
+    REGRESSION_POOLS,
+    WINE_POOLS,
+    regression_splits,
+)
+from da_zoo.scenarios.several import join_sources, share
 from da_zoo.scenarios.taxonomy import Scenario, Side
 
 __all__ = ["FILE_POOLS", "ScenarioData", "build"]
 
-FILE_POOLS = ("mnist", "usps", "mnist_m")
+FILE_POOLS = ("mnist", "usps", "mnist_m", *WINE_POOLS)
 """Pools that are read from a folder that the user names."""
 SIZES = {"digits8": (560, 140, 397), "breast_cancer": (176, 44, 129)}
 """Train and val rows of each side, and test rows that the sides share."""
@@ -42,13 +49,17 @@ class ScenarioData(NamedTuple):
     target_classes: int
     fingerprint: str
     """sha256 of inputs and labels, whatever file they came from."""
+    open_set: bool = False
+    """Whether the target's last class is all that the source lacks."""
+
+    @property
+    def continuous(self) -> bool:
+        """Whether labels are numbers (a regression); classes then count outputs."""
+        return self.target_test.labels.dtype.kind == "f"
 
 
 def _generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(zlib.crc32(n.encode()) for n in names)])
-
-
-Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _keep(rows: np.ndarray, labels: np.ndarray, selection: str) -> np.ndarray:
@@ -56,7 +67,9 @@ def _keep(rows: np.ndarray, labels: np.ndarray, selection: str) -> np.ndarray:
     return rows[np.isin(labels[rows], rule)] if isinstance(rule, tuple) else rows
 
 
-def _digits_side(side: Side, parts: Parts, seed: int, name: str) -> list[Split]:
+def _digits_side(
+    side: Side, parts: list[np.ndarray], seed: int, name: str
+) -> list[Split]:
     images, labels = digits8()
     domain = side.domain
     render = IMAGE_MAPS[domain.input_map]
@@ -85,13 +98,19 @@ def _embedded_digits(scenario: Scenario, seed: int) -> list[Split]:
     order = np.random.default_rng(seed).permutation(len(digits8()[1]))
     each = train + val
     tests = order[2 * each : 2 * each + test]
-    splits = []
-    for i, (name, side) in enumerate(
-        (("source", scenario.source), ("target", scenario.target))
-    ):
-        own = order[i * each : (i + 1) * each]
-        splits += _digits_side(side, (own[:train], own[train:], tests), seed, name)
-    return splits
+    source, target = (
+        (order[i : i + train], order[i + train : i + each], tests) for i in (0, each)
+    )
+    many = len(scenario.sources)
+    sources = []
+    for number, side in enumerate(scenario.sources):
+        own = share(source, number, many)
+        name = f"source_{number}" if number else "source"
+        sources.append(_digits_side(side, own, seed, name))
+    return [
+        *join_sources(sources),
+        *_digits_side(scenario.target, list(target), seed, "target"),
+    ]
 
 
 def _weighted_order(selection: str, seed: int) -> np.ndarray:
@@ -206,6 +225,8 @@ def _fingerprint(splits: list[Split]) -> str:
         hasher.update(_pool_hash(split.pool))
         hasher.update(split.rows.tobytes())
         hasher.update(split.labels.tobytes())
+        if split.domain is not None:
+            hasher.update(split.domain.tobytes())
     return hasher.hexdigest()
 
 
@@ -238,7 +259,9 @@ def build(
 
     Returns:
         Six splits. Source and target share no training row; the source's test rows are
-        the target's, rendered as the source, where both come from one pool.
+        the target's, rendered as the source, where both come from one pool. Several
+        sources share out the rows of one. Where the label sets are open, known classes
+        are numbered from 0 and the target's others are one class, the last.
 
     Raises:
         ValueError: if a file is missing or corrupt, or the target pool lacks a class.
@@ -254,13 +277,25 @@ def build(
         splits = _embedded_digits(scenario, seed)
     elif pools == {"breast_cancer"}:
         splits = _breast_cancer(scenario, seed)
+    elif pools <= set(REGRESSION_POOLS):
+        splits = regression_splits(scenario, seed, data_dir)
     else:
         splits = _from_files(scenario, seed, data_dir)
-    check_classes(splits[3].labels, scenario.target, scenario.name)
+    if splits[3].labels.dtype.kind != "f":
+        check_classes(splits[3].labels, scenario.target, scenario.name)
+    counts = [
+        LABEL_MAPS[side.task.label_map].classes
+        for side in (scenario.source, scenario.target)
+    ]
+    open_set = scenario.label_sets == "open"
+    if open_set:
+        splits, known = number_unknown(splits, known_classes(scenario.sources))
+        counts = [known, known + 1]
     ends = dict(zip(ScenarioData._fields[:6], splits, strict=True))
     return ScenarioData(
         **ends,
-        source_classes=LABEL_MAPS[scenario.source.task.label_map].classes,
-        target_classes=LABEL_MAPS[scenario.target.task.label_map].classes,
+        source_classes=counts[0],
+        target_classes=counts[1],
         fingerprint=_fingerprint(splits),
+        open_set=open_set,
     )

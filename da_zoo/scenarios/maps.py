@@ -9,7 +9,14 @@ from scipy import ndimage
 
 from da_zoo.data.embedded import photographs
 
-__all__ = ["IMAGE_MAPS", "LABEL_MAPS", "SELECTIONS", "TABLE_MAPS", "LabelMap"]
+__all__ = [
+    "IMAGE_MAPS",
+    "LABEL_MAPS",
+    "SELECTIONS",
+    "STANDARD_MAPS",
+    "TABLE_MAPS",
+    "LabelMap",
+]
 
 Grey = Float[np.ndarray, "n 8 8"]
 Colour = Float[np.ndarray, "n 8 8 3"]
@@ -110,6 +117,9 @@ IMAGE_MAPS: dict[str, Callable[[Grey, Draws], Colour]] = {
 TABLE_MAPS: dict[str, slice] = {"mean": slice(0, 10), "worst": slice(20, 30)}
 """Columns of the breast-cancer table."""
 
+STANDARD_MAPS: dict[str, slice] = {"standard": slice(None)}
+"""Tables of a regression: all columns, standardised by the source's training rows."""
+
 
 class LabelMap(NamedTuple):
     """A task as a function of the pool's own labels."""
@@ -117,6 +127,9 @@ class LabelMap(NamedTuple):
     label_space: str
     classes: int
     apply: Callable[[Int[np.ndarray, " n"]], Int[np.ndarray, " n"]]
+    continuous: bool = False
+    """A regression: ``classes`` counts the numbers to predict, and the pool's values
+    are standardised by the source's training rows (see ``scenarios/regression.py``)."""
 
 
 LOOPS = np.array([1, 0, 0, 0, 0, 0, 1, 0, 2, 1], np.int32)
@@ -128,6 +141,8 @@ LABEL_MAPS: dict[str, LabelMap] = {
     "loops": LabelMap("loops", 3, lambda y: LOOPS[y]),
     "at_least_5": LabelMap("at_least_5", 2, lambda y: (y >= 5).astype(np.int32)),
     "benign": LabelMap("benign", 2, lambda y: y),
+    "progression": LabelMap("progression", 1, lambda y: y, continuous=True),
+    "quality": LabelMap("quality", 1, lambda y: y, continuous=True),
 }
 
 SELECTIONS: dict[str, tuple[int, ...] | str] = {
@@ -136,5 +151,7 @@ SELECTIONS: dict[str, tuple[int, ...] | str] = {
     "classes_5_9": (5, 6, 7, 8, 9),
     "small_radius": "rows drawn with weight exp(-1.5 z), z the standardised radius",
     "large_radius": "rows drawn with weight exp(1.5 z)",
+    "low_bmi": "rows drawn with weight exp(-1.5 z), z the standardised body-mass index",
+    "high_bmi": "rows drawn with weight exp(1.5 z)",
 }
 """Selection rules; a tuple keeps the rows whose pool label is in it."""

@@ -8,7 +8,14 @@ from typing import Any
 
 from da_zoo.naming import check_names, choose
 from da_zoo.scenarios.build import FILE_MAPS, FILE_POOLS
-from da_zoo.scenarios.maps import IMAGE_MAPS, LABEL_MAPS, SELECTIONS, TABLE_MAPS
+from da_zoo.scenarios.maps import (
+    IMAGE_MAPS,
+    LABEL_MAPS,
+    SELECTIONS,
+    STANDARD_MAPS,
+    TABLE_MAPS,
+)
+from da_zoo.scenarios.regression import REGRESSION_POOLS
 from da_zoo.scenarios.taxonomy import Domain, Scenario, Side, Task
 
 __all__ = ["Suite", "list_suites", "load_suite"]
@@ -18,11 +25,12 @@ POOL_MAPS: dict[str, Iterable[str]] = {
     "digits8": IMAGE_MAPS,
     "breast_cancer": TABLE_MAPS,
     **dict.fromkeys(FILE_POOLS, FILE_MAPS),
+    **dict.fromkeys(REGRESSION_POOLS, STANDARD_MAPS),
 }
 """Which input maps a pool takes."""
 KEYS = {
     "suite": ("name", "description", "label_fractions", "defaults", "scenarios"),
-    "scenario": ("name", "source", "target", "role"),
+    "scenario": ("name", "source", "sources", "target", "role"),
     "side": ("pool", "selection", "input_map", "task"),
 }
 REQUIRED = ("network", "steps", "batch_size")
@@ -44,7 +52,7 @@ class Suite:
         return any(
             side.domain.pool in FILE_POOLS
             for scenario in self.scenarios
-            for side in (scenario.source, scenario.target)
+            for side in (*scenario.sources, scenario.target)
         )
 
     @property
@@ -83,18 +91,55 @@ def _scenario(table: Mapping[str, Any], suite: str) -> Scenario:
         raise ValueError(f"suite {suite}: every scenario needs a name, got {table!r}")
     where = f"scenario {name!r}"
     check_names(table, KEYS["scenario"], f"key in {where}")
-    source, target = (
-        _side(table.get(end), f"{end} of {where}") for end in ("source", "target")
-    )
-    return Scenario(name, source, target, str(table.get("role", "")))
+    target = _side(table.get("target"), f"target of {where}")
+    if "sources" not in table:
+        source = _side(table.get("source"), f"source of {where}")
+        _check_regression((source, target), where)
+        return Scenario(name, source, target, str(table.get("role", "")))
+    given = table["sources"]
+    if "source" in table or not isinstance(given, list) or len(given) < 2:
+        raise ValueError(
+            f"{where} needs source = {{...}}, or sources = [{{...}}, {{...}}] with at "
+            "least two tables, and not both"
+        )
+    sources = [
+        _side(entry, f"source {number} of {where}")
+        for number, entry in enumerate(given)
+    ]
+    pools = {side.domain.pool for side in (*sources, target)}
+    if pools != {"digits8"}:
+        raise ValueError(
+            f"{where}: several sources are there for the pool 'digits8' alone, got "
+            f"{', '.join(sorted(pools))}"
+        )
+    role = str(table.get("role", ""))
+    return Scenario(name, sources[0], target, role, tuple(sources[1:]))
+
+
+def _check_regression(sides: Iterable[Side], where: str) -> None:
+    """A continuous target has pools of its own, and one task for both sides."""
+    sides = list(sides)
+    pools = {side.domain.pool for side in sides}
+    tasks = {side.task.label_map for side in sides}
+    numbers = [LABEL_MAPS[task].continuous for task in tasks]
+    if not any(numbers) and pools.isdisjoint(REGRESSION_POOLS):
+        return
+    if not all(numbers) or len(tasks) > 1 or not pools <= set(REGRESSION_POOLS):
+        raise ValueError(
+            f"{where}: a continuous task needs one task and pools of "
+            f"{', '.join(REGRESSION_POOLS)} on both sides, got tasks {sorted(tasks)} "
+            f"and pools {sorted(pools)}"
+        )
+    if "diabetes" in pools and len(pools) > 1:
+        raise ValueError(f"{where}: patients and wines have different columns")
 
 
 def list_suites() -> list[str]:
     """Names the suites that ship with the package.
 
     Example:
-        >>> list_suites()
-        ['digits', 'embedded', 'embedded_full']
+        >>> {"digits", "embedded", "regression"} <= set(list_suites())
+        True
     """
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 

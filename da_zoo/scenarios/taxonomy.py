@@ -7,6 +7,8 @@ both are tuples of rules, equal iff every part is equal.
 
 from dataclasses import dataclass
 
+from da_zoo.scenarios.label_sets import relation
+
 __all__ = ["Domain", "Scenario", "Side", "Task"]
 
 
@@ -47,16 +49,38 @@ class Scenario:
     source: Side
     target: Side
     role: str = ""
+    more_sources: tuple[Side, ...] = ()
+    """Further sources, of the first one's task."""
+
+    def __post_init__(self) -> None:
+        if any(side.task != self.source.task for side in self.more_sources):
+            raise ValueError(
+                f"scenario {self.name!r}: all sources must have one task, got "
+                f"{sorted({side.task.label_map for side in self.sources})}"
+            )
+
+    @property
+    def sources(self) -> tuple[Side, ...]:
+        """All sources, the first one first."""
+        return (self.source, *self.more_sources)
 
     @property
     def same_domain(self) -> bool:
-        """Whether P(X) is the same."""
-        return self.source.domain == self.target.domain
+        """Whether P(X) is the same; with several sources, in every one of them."""
+        return all(side.domain == self.target.domain for side in self.sources)
 
     @property
     def same_task(self) -> bool:
         """Whether label space and P(Y | X) are the same."""
         return self.source.task == self.target.task
+
+    @property
+    def label_sets(self) -> str:
+        """How the target's classes relate to the sources'.
+
+        "closed": the same; "partial": the target lacks some; "open": it has others.
+        """
+        return relation(self.sources, self.target)
 
     @property
     def case(self) -> int:

@@ -23,8 +23,8 @@ class DotRow(NamedTuple):
     """One method of a dot panel."""
 
     method: str
-    accuracies: Mapping[int, float]
-    """In [0, 1], by seed; empty where every run failed."""
+    scores: Mapping[int, float]
+    """Accuracies in [0, 1] or RMSEs, by seed; empty where every run failed."""
     kind: str = ""
     """"baseline", "oracle" or ""; a style class."""
     note: str = ""
@@ -91,7 +91,7 @@ def gain_bar(interval: Interval, low: float, high: float) -> Markup:
 
 
 def dot_panel(rows: Sequence[DotRow], *, label: str) -> Markup:
-    """Draws every seed as a dot: methods down, accuracy across, a tick at the mean.
+    """Draws every seed as a dot: methods down, scores across, a tick at the mean.
 
     Args:
         rows: in the order to draw.
@@ -100,13 +100,14 @@ def dot_panel(rows: Sequence[DotRow], *, label: str) -> Markup:
     Returns:
         an ``<svg>``; empty where no row has a dot.
     """
-    values = [value for row in rows for value in row.accuracies.values()]
+    values = [value for row in rows for value in row.scores.values()]
     if not values:
         return Markup("")
     # At least ten points wide, so that noise does not look like an effect.
     middle, half = (min(values) + max(values)) / 2, (max(values) - min(values)) / 2
     half = max(half, 0.05)
-    axis = ticks(max(0.0, middle - half), min(1.0, middle + half), 5)
+    most = max(1.0, *values)  # accuracies end at 1, errors of a regression do not
+    axis = ticks(max(0.0, middle - half), min(most, middle + half), 5)
     low, high = axis[0], axis[-1]
     plot_width = _PANEL_WIDTH - _LABEL_WIDTH - 14
     bottom = _TOP + _ROW_HEIGHT * len(rows)
@@ -123,8 +124,8 @@ def dot_panel(rows: Sequence[DotRow], *, label: str) -> Markup:
             ).format(x(tick), _TOP, bottom, bottom + 10, 100 * tick)
         )
     for row in rows:
-        if row.kind == "baseline" and row.accuracies:
-            mean = sum(row.accuracies.values()) / len(row.accuracies)
+        if row.kind == "baseline" and row.scores:
+            mean = sum(row.scores.values()) / len(row.scores)
             parts.append(
                 Markup('<path class="base" d="M{} {}V{}"/>').format(
                     x(mean), _TOP, bottom
@@ -142,15 +143,15 @@ def _dot_row(row: DotRow, y: float, x: Callable[[float], float]) -> Markup:
     name = row.method if len(row.method) <= 18 else f"{row.method[:17]}…"
     kind = Markup(' class="{}"').format(row.kind) if row.kind else ""
     content = Markup("<text>{}</text>").format(name)
-    if row.accuracies:
-        values = list(row.accuracies.values())
+    if row.scores:
+        values = list(row.scores.values())
         # One path for all dots of a row: a tenth of the size of circles. A page with
         # thousands of runs has to stay small, so the origin is the end of the label.
         content += Markup(
             '<title>seeds {}</title><path class="dot" d="{}"/>'
             '<path class="mean" d="{}"/>'
         ).format(
-            ", ".join(f"{s}: {percent(v)}" for s, v in row.accuracies.items()),
+            ", ".join(f"{s}: {percent(v)}" for s, v in row.scores.items()),
             "".join(f"M{x(value) - _LABEL_END:.4g} 0h0" for value in values),
             f"M{x(sum(values) / len(values)) - _LABEL_END:.4g}-5v10",
         )

@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 from da_zoo.bench.statistics import TIE
 from da_zoo.bench.summary import BASELINES, Summary
 from da_zoo.bench.tables import row_note
-from da_zoo.bench.wording import CASE_TITLES, percent, points, points_interval
+from da_zoo.bench.wording import (
+    CASE_TITLES,
+    DETAIL_TITLES,
+    METRIC_TITLES,
+    percent,
+    points,
+    points_interval,
+)
 
 __all__ = ["Cell", "colour_limit", "heatmap"]
 
@@ -63,14 +70,15 @@ def heatmap(scenarios: Sequence[Summary]) -> dict[str, Any]:
     Returns:
         ``cases`` and ``scenarios`` (headings with the number of columns they span),
         ``columns`` (short track names), ``rows`` (method and its cells), ``baseline``
-        and ``oracle`` (accuracies per column), ``limit`` (gain of full colour) and
-        ``legend`` (cells of the colour scale).
+        and ``oracle`` (accuracies or RMSEs per column), ``metric`` and ``detail`` (what
+        the numbers are), ``limit`` (gain of full colour) and ``legend`` (cells of the
+        colour scale).
     """
     cells: dict[tuple[Any, ...], dict[str, Summary]] = {}
     for s in scenarios:
         place = (s.case, s.scenario, s.track, s.label_fraction)
         cells.setdefault(place, {})[s.method] = s
-    oracles = {s.scenario: s for s in scenarios if s.oracle and s.accuracy}
+    oracles = {s.scenario: s for s in scenarios if s.oracle and s.score}
     columns = [
         place
         for place, methods in cells.items()
@@ -99,11 +107,19 @@ def heatmap(scenarios: Sequence[Summary]) -> dict[str, Any]:
         "columns": ["none" if c[2] == "U" else f"{100 * c[3]:g} %" for c in columns],
         "starts": [i == 0 or c[0] != columns[i - 1][0] for i, c in enumerate(columns)],
         "rows": rows,
-        "baseline": [_accuracy(s) for s in baseline],
-        "oracle": [_accuracy(oracles.get(c[1])) for c in columns] if oracles else [],
+        "baseline": [_score(s) for s in baseline],
+        "oracle": [_score(oracles.get(c[1])) for c in columns] if oracles else [],
+        "metric": _titles(METRIC_TITLES, scenarios),
+        "detail": _titles(DETAIL_TITLES, scenarios),
         "limit": limit,
         "legend": [_shade(f * limit, limit) for f in (-1, -0.5, -0.2, 0, 0.2, 0.5, 1)],
     }
+
+
+def _titles(titles: dict[str, str], scenarios: Sequence[Summary]) -> str:
+    """Names what the numbers of all scenarios are, of which some may be regressions."""
+    shown = sorted({s.metric for s in scenarios}) or ["accuracy"]
+    return " or ".join(f"{titles[metric]} %" for metric in shown)
 
 
 def _mean_gain(method: str, scenarios: Sequence[Summary]) -> float:
@@ -132,12 +148,12 @@ def _cell(summary: Summary | None, limit: float) -> Cell:
     if summary is None:
         return Cell("none", "", "not run")
     title, note = f"{summary.method} on {summary.scenario}: ", row_note(summary)
-    if summary.accuracy is None:
+    if summary.score is None:
         kind = "na" if set(summary.statuses) == {"na"} else "failed"
         return Cell(kind, "n/a" if kind == "na" else "failed", title + note)
     if summary.gain is None:
-        accuracy = percent(summary.accuracy.mean)
-        return Cell("none", "–", f"{title}accuracy {accuracy} %, no baseline")
+        score = f"{METRIC_TITLES[summary.metric]} {percent(summary.score.mean)} %"
+        return Cell("none", "–", f"{title}{score}, no baseline")
     title += f"{points_interval(summary.gain)} points, {summary.gain.n} seeds"
     return _shade(summary.gain.mean, limit)._replace(
         title=f"{title}; {note}" if note else title,
@@ -146,7 +162,7 @@ def _cell(summary: Summary | None, limit: float) -> Cell:
     )
 
 
-def _accuracy(summary: Summary | None) -> str:
-    if summary is None or summary.accuracy is None:
+def _score(summary: Summary | None) -> str:
+    if summary is None or summary.score is None:
         return "–"
-    return percent(summary.accuracy.mean)
+    return percent(summary.score.mean)

@@ -7,14 +7,17 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from da_zoo.bench.health import WARNINGS
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.report.figures import DotRow, dot_panel, gain_bar
 from da_zoo.bench.report.heatmap import heatmap
 from da_zoo.bench.report.provenance import provenance
-from da_zoo.bench.summary import BASELINES, Summary, is_oracle
-from da_zoo.bench.tables import LEGEND, case_tables, row_note, split_undefined
+from da_zoo.bench.summary import BASELINES, Summary, is_oracle, metric_of
+from da_zoo.bench.tables import case_tables, legend, row_note, split_undefined
 from da_zoo.bench.wording import (
     CASE_TITLES,
+    DETAIL_TITLES,
+    METRIC_TITLES,
     number,
     percent,
     percent_interval,
@@ -67,6 +70,7 @@ def render_html(leaderboard: Leaderboard) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        capital=_capital,
         code=_code,
         number=number,
         percent=percent,
@@ -89,7 +93,8 @@ def render_html(leaderboard: Leaderboard) -> str:
         "scenarios": _scenario_rows(leaderboard.scenarios),
         "provenance": provenance(leaderboard.rows),
         "notes": leaderboard.notes,
-        "legend": LEGEND,
+        "warnings": [(w, WARNINGS[w.warning]) for w in leaderboard.warnings],
+        "legend": legend(leaderboard.cases),
     }
     template = environment.get_template("template.html")
     page = template.render(**content, detailed=True)
@@ -139,7 +144,7 @@ def _facts(board: Leaderboard) -> list[tuple[str, str]]:
 
 def _cases(board: Leaderboard) -> list[dict[str, Any]]:
     cases: dict[int, dict[str, Any]] = {}
-    for (case, track, fraction), rows in case_tables(board.cases):
+    for (case, track, fraction, metric), rows in case_tables(board.cases):
         entry = cases.setdefault(
             case,
             {
@@ -158,7 +163,8 @@ def _cases(board: Leaderboard) -> list[dict[str, Any]]:
             s.scenario
             for s in board.scenarios
             if (s.case, s.track, s.label_fraction) == (case, track, fraction)
-            and s.accuracy is not None
+            and s.metric == metric
+            and s.score is not None
         }
         entry["tables"].append(_table(track, fraction, sorted(map(str, names)), rows))
     return list(cases.values())
@@ -175,6 +181,8 @@ def _table(
     defined, undefined = split_undefined(rows)
     return {
         "title": title[0].upper() + title[1:],
+        "metric": _capital(METRIC_TITLES[rows[0].metric]),
+        "detail": _capital(DETAIL_TITLES[rows[0].metric]),
         "track": track,
         "baseline": BASELINES[track],
         "scenarios": scenarios,
@@ -195,6 +203,10 @@ def _table(
     }
 
 
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 def _shown(scenarios: Iterable[Summary]) -> list[tuple[tuple[Any, ...], list[Summary]]]:
     """Groups summaries by scenario and track; leaves out what is undefined."""
     tables: dict[tuple[Any, ...], list[Summary]] = {}
@@ -210,7 +222,7 @@ def _panels(board: Leaderboard) -> list[dict[str, Any]]:
     for row in board.rows:
         if row["status"] == "ok" and row["configuration"] == 0:
             cell = (row["scenario"], row["track"], row["label_fraction"], row["method"])
-            seeds.setdefault(cell, {})[row["seed"]] = row["accuracy"]
+            seeds.setdefault(cell, {})[row["seed"]] = row[metric_of(row)]
     oracles = {
         row["scenario"]: ("F", row["label_fraction"], row["method"])
         for row in board.rows
@@ -238,7 +250,9 @@ def _panels(board: Leaderboard) -> list[dict[str, Any]]:
                 "scenario": scenario,
                 "title": title,
                 "figure": dot_panel(
-                    rows, label=f"Accuracy of every seed on {scenario}, {title}"
+                    rows,
+                    label=f"{_capital(METRIC_TITLES[members[0].metric])} of every seed "
+                    f"on {scenario}, {title}",
                 ),
             }
         )
@@ -249,5 +263,5 @@ def _scenario_rows(scenarios: Sequence[Summary]) -> list[tuple[str, Summary]]:
     return [
         (track_title(s.track, s.label_fraction), s)
         for s in scenarios
-        if s.accuracy is not None
+        if s.score is not None
     ]

@@ -1,0 +1,154 @@
+"""Diagnostics and warnings of finished runs: what an accuracy alone does not tell."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from da_zoo.bench.probe import INERT
+from da_zoo.bench.rows import Row
+from da_zoo.bench.scoring import EVALUATION_BATCH
+from da_zoo.data.splits import Split
+from da_zoo.diagnostics import (
+    class_shares,
+    discriminator_accuracy,
+    distances,
+    mean_entropy,
+    subsample,
+)
+from da_zoo.loop import FitResult
+from da_zoo.scenarios import ScenarioData
+from da_zoo.types import TrainState
+
+__all__ = ["WARNINGS", "Warned", "count_warnings", "diagnose", "warnings_of"]
+
+WARNINGS = {
+    "inert": "adaptation does not change what a training step does to the encoder",
+    "collapse": "predictions have fallen onto few classes",
+}
+"""What a row's ``warnings`` may name, and what it means."""
+LEAST_ROWS = 4
+
+
+def diagnose(
+    result: FitResult,
+    at: tuple[int, ...],
+    data: ScenarioData,
+    logits: np.ndarray,
+    effect: float | None,
+) -> dict[str, Any]:
+    """Computes a run's diagnostics from inputs alone: no target label is read.
+
+    Features are those of up to ``da_zoo.diagnostics.ROWS`` test rows of either domain,
+    each as its own domain's encoder and statistics give them.
+
+    Args:
+        result: of ``fit``.
+        at: position of the run on the result's axes.
+        data: the scenario's splits.
+        logits: target-test predictions [m, k].
+        effect: of :func:`da_zoo.bench.probe.adaptation_effect`, or None.
+
+    Returns:
+        ``proxy_a_distance``, ``mmd_squared``, ``coral``, ``discriminator_accuracy``,
+        ``adaptation_effect``, ``target_entropy`` (nats) and ``class_shares``; None
+        where one is undefined (the last two in a regression).
+    """
+    state = jax.tree.map(lambda leaf: leaf[at], result.state)
+    found: dict[str, Any] = dict.fromkeys(("proxy_a_distance", "mmd_squared", "coral"))
+    splits = (data.source_test, data.target_test)
+    if min(len(split.rows) for split in splits) >= LEAST_ROWS:
+        source, target = (
+            _features(result, state, split, domain)
+            for split, domain in zip(splits, ("source", "target"), strict=True)
+        )
+        found |= distances(source, target)
+    classes = not data.continuous
+    return found | {
+        "discriminator_accuracy": discriminator_accuracy(result.history, at),
+        "adaptation_effect": effect,
+        "target_entropy": mean_entropy(logits) if classes else None,
+        "class_shares": class_shares(logits) if classes else None,
+    }
+
+
+def _features(
+    result: FitResult, state: TrainState, split: Split, domain: str
+) -> np.ndarray:
+    """Features of drawn rows, in one batch of the scorer's shape: nothing compiles."""
+    chosen = subsample(len(split.rows))
+    x = split.x[chosen]
+    padded = jnp.asarray(x[np.arange(EVALUATION_BATCH) % len(x)])
+    array = padded / 255.0 if x.dtype == np.uint8 else padded
+    predicted = result.adapter.predict(state, array, domain=domain)
+    return np.asarray(predicted.features)[: len(x)]
+
+
+def warnings_of(scores: Mapping[str, Any], effect: float | None) -> list[str]:
+    """Names what is wrong with a run, of :data:`WARNINGS`.
+
+    Args:
+        scores: the metric fields of its row.
+        effect: of adaptation on a step, or None where that means nothing.
+
+    Example:
+        >>> warnings_of({"collapsed": True}, 0.0)
+        ['inert', 'collapse']
+    """
+    found = ["inert"] if effect is not None and effect < INERT else []
+    return found + ["collapse"] * bool(scores.get("collapsed"))
+
+
+class Warned(NamedTuple):
+    """A warning of one method on one scenario, and how many of its runs have it."""
+
+    warning: str
+    method: str
+    scenario: str
+    track: str
+    label_fraction: float | None
+    seeds: int
+    runs: int
+
+    @property
+    def where(self) -> str:
+        """Method, scenario, track and count in words."""
+        share = "" if self.label_fraction is None else f" {self.label_fraction:g}"
+        count = f"{self.seeds} of {self.runs} seeds"
+        return f"{self.method} on {self.scenario} ({self.track}{share}; {count})"
+
+
+def count_warnings(rows: Iterable[Row]) -> list[Warned]:
+    """Counts warnings by method and scenario.
+
+    Args:
+        rows: of one configuration each.
+
+    Returns:
+        In the order of :data:`WARNINGS`, then of the rows.
+
+    Example:
+        >>> row = {"scenario": "s", "track": "U", "label_fraction": None, "seed": 0}
+        >>> row |= {"method": "mcc", "status": "ok", "warnings": ["collapse"]}
+        >>> [found.where for found in count_warnings([row])]
+        ['mcc on s (U; 1 of 1 seeds)']
+    """
+    cells: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if row["status"] == "ok":
+            fields = ("method", "scenario", "track", "label_fraction")
+            cells.setdefault(tuple(row[f] for f in fields), []).append(row)
+    counted = []
+    for warning in WARNINGS:
+        for cell, own in cells.items():
+            hit = sum(warning in _named(row) for row in own)
+            if hit:
+                counted.append(Warned(warning, *cell, hit, len(own)))
+    return counted
+
+
+def _named(row: Row) -> list[str]:
+    """A row's warnings; rows of before there were any know of one."""
+    return row.get("warnings") or ["collapse"] * bool(row.get("collapsed"))

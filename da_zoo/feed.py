@@ -1,0 +1,234 @@
+"""What a phase's programs are handed: its streams, and row numbers chunk by chunk.
+
+Pools lie on the device, whole, and batches are gathered inside the program. Where they
+do not fit, a chunk's own rows are sent ahead of it, while the chunk before trains.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from da_zoo.data.arrays import ArrayData, Stream, on_device, order
+from da_zoo.data.domains import balanced_order
+from da_zoo.naming import choose
+from da_zoo.types import Key
+
+__all__ = ["CHUNK", "POOLS", "Feed", "Seeds", "place", "resolve_pools"]
+
+CHUNK = 200
+"""Steps per dispatch: this often metrics leave the device and a progress bar moves."""
+POOLS = ("auto", "device", "host")
+"""Where inputs lie: on the device, or in host memory (or a memory map) and sent on."""
+ROOM = 0.5
+"""Share of the device's memory that pools may take; states and steps need the rest."""
+
+Indices = dict[str, jax.Array]
+
+
+class Seeds(NamedTuple):
+    """Whose run it is.
+
+    A group's (``number`` None, ``width`` > 0), that of one seed of a group run one by
+    one (both), or a single key's (``width`` 0).
+    """
+
+    width: int
+    number: int | None = None
+
+    @property
+    def grouped(self) -> bool:
+        """Whether arrays have a leading axis of runs."""
+        return self.width > 0 and self.number is None
+
+
+def resolve_pools(pools: str, data: ArrayData) -> str:
+    """Says where a data set's inputs lie: "device", or "host" where they do not fit.
+
+    Args:
+        pools: one of :data:`POOLS`; "auto" compares with the device's memory. A CPU's
+            is the host's, so only a pool that outgrows it is worth "host" there.
+        data: the streams.
+
+    Raises:
+        ValueError: for another word.
+
+    Example:
+        >>> resolve_pools("auto", ArrayData(target=np.ones((3, 2))))
+        'device'
+    """
+    choose(dict.fromkeys(POOLS, 0), pools, "pools")
+    if pools != "auto":
+        return pools
+    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    distinct = {
+        id(leaf): leaf.nbytes
+        for stream in data.streams().values()
+        for leaf in jax.tree.leaves(stream.pool)
+    }
+    fits = limit is None or sum(distinct.values()) <= ROOM * limit
+    return "device" if fits else "host"
+
+
+def place(
+    data: ArrayData,
+    uses: frozenset[str],
+    seeds: Seeds,
+    indices: dict[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """Moves the streams that a phase uses to the device.
+
+    Args:
+        data: all streams.
+        uses: which.
+        seeds: whose runs.
+        indices: int [seeds?, ...] by stream: send no inputs but those of these rows;
+            None sends all.
+    """
+    placed = {}
+    for name, stream in data.streams().items():
+        if name not in uses:
+            continue
+        if indices is not None:
+            stream = _staged(stream, seeds, indices[name])
+        device = on_device(stream, max(seeds.width, 1))
+        if not seeds.grouped:
+            number = seeds.number or 0
+            own = jax.tree.map(lambda a, n=number: a[n], device._replace(pool=None))
+            device = own._replace(pool=device.pool)
+        placed[name] = device
+    return placed
+
+
+def _staged(stream: Stream, seeds: Seeds, indices: np.ndarray) -> Stream:
+    """A stream whose pool holds only what some row numbers need, in a constant size."""
+    width = max(seeds.width, 1)
+    rows = np.broadcast_to(stream.rows, (width, stream.rows.shape[1]))
+    chosen = indices.reshape(indices.shape[0] if seeds.grouped else 1, -1)
+    members = range(width) if seeds.grouped else [seeds.number or 0]
+    wanted = np.stack([rows[m][i] for m, i in zip(members, chosen, strict=True)])
+    found = np.unique(wanted)
+    capacity = wanted.size  # a chunk's, whatever repeats in it: programs keep shapes
+    padded = np.concatenate([found, np.zeros(capacity - len(found), found.dtype)])
+    place_of = np.zeros((width, rows.shape[1]), np.int32)
+    for member, index, row in zip(members, chosen, wanted, strict=True):
+        place_of[member, index] = np.searchsorted(found, row)
+    pool = jax.tree.map(lambda leaf: np.asarray(leaf[padded]), stream.pool)
+    return stream._replace(pool=pool, rows=place_of)
+
+
+class Feed:
+    """A phase's streams and batch order, drawn chunk by chunk.
+
+    Args:
+        data: all streams.
+        uses: those of the phase.
+        key: of the order, [] or [seeds].
+        seeds: whose runs.
+        batch: rows per stream and step.
+        pools: "device" or "host".
+    """
+
+    def __init__(
+        self,
+        data: ArrayData,
+        uses: frozenset[str],
+        key: Key,
+        seeds: Seeds,
+        batch: int,
+        pools: str,
+    ) -> None:
+        self.data, self.uses, self.seeds, self.batch = data, uses, seeds, batch
+        self.grouped = seeds.grouped
+        self.on_host = pools == "host"
+        words = np.asarray(jax.random.key_data(key))
+        lines = words.reshape(seeds.width if seeds.grouped else 1, -1)
+        self._words = [tuple(int(w) for w in line) for line in lines]
+        self._counts: dict[str, list[int]] = {}
+        self._blocks: dict[str, list[tuple[int, ...] | None]] = {}
+        for name, stream in data.streams().items():
+            if name in uses:
+                counts = self._own(stream.count)
+                self._counts[name] = [int(count) for count in counts]
+                self._blocks[name] = [None] * len(counts)
+                if stream.blocks is not None:
+                    own = self._own(stream.blocks)
+                    self._blocks[name] = [tuple(map(int, sizes)) for sizes in own]
+        # On the host, init sees the first rows; a chunk brings its own.
+        self.streams = place(data, uses, seeds, self._first() if self.on_host else None)
+
+    def _own(self, values: np.ndarray) -> np.ndarray:
+        width = max(self.seeds.width, 1)
+        every = np.broadcast_to(values, (width, *values.shape[1:]))
+        return every if self.grouped else every[[self.seeds.number or 0]]
+
+    def _first(self) -> dict[str, np.ndarray]:
+        shape = (len(self._words), self.batch) if self.grouped else (self.batch,)
+        return {
+            name: np.broadcast_to(
+                np.arange(self.batch) % self.data.streams()[name].rows.shape[1], shape
+            )
+            for name in self._counts
+        }
+
+    def _draw(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """int32 [seeds?, CHUNK, batch]; steps past ``stop`` are padding."""
+        result = {}
+        for name, counts in self._counts.items():
+            padded = np.zeros((len(self._words), CHUNK, self.batch), np.int32)
+            drawn: dict[Any, np.ndarray] = {}  # a sweep's points share their seeds'
+            members = zip(self._words, counts, self._blocks[name], strict=True)
+            for i, own in enumerate(members):
+                if own not in drawn:
+                    words, count, blocks = own
+                    steps = (start, stop, self.batch)
+                    drawn[own] = (
+                        order(words, name, count, *steps)
+                        if blocks is None
+                        else balanced_order(words, name, blocks, *steps)
+                    )
+                padded[i, : stop - start] = drawn[own]
+            result[name] = padded if self.grouped else padded[0]
+        return result
+
+    def _chunk(self, bounds: tuple[int, int]) -> tuple[dict[str, Any], Indices]:
+        indices = self._draw(*bounds)
+        streams = self.streams
+        if self.on_host:
+            streams = place(self.data, self.uses, self.seeds, indices)
+        return streams, {name: jnp.asarray(index) for name, index in indices.items()}
+
+    def chunks(
+        self, bounds: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[dict[str, Any], Indices]]:
+        """Yields streams and row numbers of steps ``start`` to ``stop``, in turn.
+
+        From the host, the next chunk's inputs are sent while the current one trains.
+        """
+        if not self.on_host:
+            yield from map(self._chunk, bounds)
+            return
+        with ThreadPoolExecutor(1, "feed") as pool:
+            ahead = None
+            for one in bounds:
+                following = pool.submit(self._chunk, one)
+                if ahead is not None:
+                    yield ahead.result()
+                ahead = following
+            if ahead is not None:
+                yield ahead.result()
+
+    def own_rows(self) -> Indices:
+        """int32 [seeds?] by stream: how many rows there are, without padding."""
+        return {
+            name: jnp.asarray(counts if self.grouped else counts[0], jnp.int32)
+            for name, counts in self._counts.items()
+        }
+
+    def steps_per_epoch(self) -> int:
+        """Of the target where the phase has one, else of its first stream."""
+        counts = self._counts.get("target") or next(iter(self._counts.values()))
+        return max(1, -(-max(counts) // self.batch))
