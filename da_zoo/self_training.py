@@ -172,7 +172,7 @@ def stack_views(rows: Examples, *views: PyTree[Shaped[Array, "n ..."]]) -> Examp
         >>> stack_views(rows, rows.x, 2 * rows.x).x.shape
         (8, 5)
     """
-    rest: Any = rows._replace(x=None)  # type: ignore[arg-type]
+    rest: Any = rows._replace(x=None)
     rest = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * len(views)), rest)
     x = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *views)
     return rest._replace(x=x)

@@ -50,7 +50,8 @@ def adaptation_effect(
 
     From the trained state, in the middle of the schedules, a step is made as it is and
     once more without adaptation: with every ``trade_off`` at 0, or, in a method that
-    has none, with other rows of the target. A method that does nothing there is given
+    has none, with other rows of the target (what a method does once per epoch counts as
+    adaptation there). A method that does nothing there is given
     a second chance from its initial weights.
 
     Args:
@@ -134,6 +135,10 @@ def _copied(state: TrainState) -> TrainState:
     return jax.tree.map(lambda leaf: leaf.copy(), state)
 
 
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.where(part > 0, part / np.maximum(whole, 1e-30), 0.0)
+
+
 class _Probe:
     """One phase of one group of runs, ready to make single steps."""
 
@@ -166,7 +171,7 @@ class _Probe:
         found = self._difference(after)
         if np.all(found > INERT):
             return found
-        return np.maximum(found, self._difference(self._fresh()))
+        return np.asarray(np.maximum(found, self._difference(self._fresh())))
 
     def _fresh(self) -> TrainState:
         init: Any = self.phase.adapter.init
@@ -183,10 +188,7 @@ class _Probe:
         )
 
     def _difference(self, state: TrainState) -> np.ndarray:
-        if is_refreshing(self.phase.adapter):
-            function = refresh_function(self.phase.adapter.refresh, self.feed.grouped)
-            seen = (state, self.feed.streams, self.feed.own_rows())
-            state = compiled(function, *seen)[0](*seen)
+        state, refreshed = self._refreshed(state)
         before = self._compared(state)
         with_it = self._step(state, 0)
         if self.weights:
@@ -197,9 +199,30 @@ class _Probe:
             without = self._step(state._replace(hparams=zeros), 0)
         else:
             without = self._step(state, 1)
-        longer = np.maximum(self._norm(with_it, before), self._norm(without, before))
-        gap = self._norm(with_it, without)
-        return np.where(gap > 0, gap / np.maximum(longer, 1e-30), 0.0)
+        longer = np.asarray(
+            np.maximum(self._norm(with_it, before), self._norm(without, before))
+        )
+        gap = _share(self._norm(with_it, without), longer)
+        return np.asarray(np.maximum(refreshed, gap))
+
+    def _refreshed(self, state: TrainState) -> tuple[TrainState, np.ndarray]:
+        """Goes through the whole target once, where a method does; says what it did.
+
+        That counts where no weight can switch adaptation off: it may be all there is.
+        """
+        shape = (self.seeds.width,) if self.seeds.grouped else ()
+        if not is_refreshing(self.phase.adapter):
+            return state, np.zeros(shape)
+        function = refresh_function(self.phase.adapter.refresh, self.feed.grouped)
+        seen = (state, self.feed.streams, self.feed.own_rows())
+        after = compiled(function, *seen)[0](*seen)
+        if self.weights:
+            return after, np.zeros(shape)
+        before, now = self._compared(state), self._compared(after)
+        if [leaf.shape for leaf in before] != [leaf.shape for leaf in now]:
+            return after, np.ones(shape)  # a bank that was given its size
+        nothing = [np.zeros_like(leaf) for leaf in now]
+        return after, _share(self._norm(now, before), self._norm(now, nothing))
 
     def _step(self, state: TrainState, chunk: int) -> list[np.ndarray]:
         streams, indices = self.chunks[0]
@@ -231,4 +254,4 @@ class _Probe:
             for x, y in zip(a, b, strict=True)
         ]
         shape = (self.seeds.width,) if self.seeds.grouped else ()
-        return np.sqrt(np.sum([np.zeros(shape), *squares], axis=0))
+        return np.asarray(np.sqrt(np.sum([np.zeros(shape), *squares], axis=0)))

@@ -112,9 +112,10 @@ def _method(
             seen = interpolate_logits(named_key(key, "interpolate"), seen, alone)
         task, metrics = task_loss(seen, augmented)
 
-        first = (seen.logits[reference], seen.weights[reference])
-        sure, counts = (jnp.split(part, len(labelled))[0] for part in first)
-        p_labelled = jax.nn.softmax(sure, axis=1)
+        rows = seen.logits[reference].shape[0] // len(labelled)  # the weak view's
+        p_labelled = jax.nn.softmax(seen.logits[reference][:rows], axis=1)
+        counts = seen.weights[reference]
+        counts = None if counts is None else counts[:rows]
         weak, strong = jnp.split(seen.logits["target"], 2)
         p_target = jax.nn.softmax(weak, axis=1)
         weight = None if batch.target is None else batch.target.weight

@@ -4,8 +4,9 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-__all__ = ["marginal_indicator", "transfer_components"]
+__all__ = ["SCALINGS", "marginal_indicator", "transfer_components"]
 
+SCALINGS = ("unit_norm", "unit_scatter")
 SMALLEST = 1e-12
 """Directions with less than this share of the largest scatter are rounding errors."""
 
@@ -35,6 +36,7 @@ def transfer_components(
     components: int,
     regularisation: float,
     unit_discrepancy: bool,
+    scaling: str,
 ) -> Float[np.ndarray, "p k"]:
     """Finds maps of large scatter and small mean discrepancy.
 
@@ -47,6 +49,9 @@ def transfer_components(
         components: how many at most.
         regularisation: above 0.
         unit_discrepancy: divide M by its Frobenius norm.
+        scaling: of :data:`SCALINGS`. "unit_scatter" is the constraint above; under
+            "unit_norm" each column of W has norm 1, so that components along which the
+            data vary more count for more in distances.
 
     Returns:
         W, the best direction first; fewer columns where the scatter has a lower rank.
@@ -59,6 +64,7 @@ def transfer_components(
         ...     components=1,
         ...     regularisation=1e-6,
         ...     unit_discrepancy=False,
+        ...     scaling="unit_scatter",
         ... )
         >>> np.abs(np.round(w, 3)).ravel().tolist()
         [1.0, 0.0]
@@ -76,9 +82,7 @@ def transfer_components(
     )
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = values > SMALLEST * max(values[0], np.finfo(float).tiny)
-    mode = globals().get("MODE", "whiten")
-    if mode == "unit":
-        return vectors[:, kept] / np.linalg.norm(vectors[:, kept], axis=0)
-    if mode == "pen":
-        return vectors[:, kept]
-    return vectors[:, kept] / np.sqrt(values[kept])
+    vectors = vectors[:, kept]
+    if scaling == "unit_scatter":
+        return vectors / np.sqrt(values[kept])
+    return vectors / np.linalg.norm(vectors, axis=0)

@@ -79,7 +79,7 @@ def effect_of(spec, *, sweep=None, network=NETWORK, batch_norm="separate", **opt
     return found
 
 
-@pytest.mark.parametrize("name", ["dann", "dan", "deep_coral", "adabn", "pseudo_label"])
+@pytest.mark.parametrize("name", ["dann", "dan", "deep_coral", "adabn", "shot", "t3a"])
 def test_what_adapts_is_not_called_inert(name):
     effect = effect_of(METHODS[name])
     assert effect.shape == (2,)

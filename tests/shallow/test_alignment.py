@@ -142,7 +142,8 @@ def mmd(rows_s, rows_t):
 @pytest.mark.parametrize("kernel", ["primal", "linear", "rbf"])
 def test_tca_of_equal_domains_keeps_the_scatter_and_has_no_discrepancy(kernel):
     source, _ = pair(n=40)
-    tca = Tca(components=3, kernel=kernel, bandwidth=2.0).fit(source, X_target=source)
+    tca = Tca(components=3, kernel=kernel, bandwidth=2.0, scaling="unit_scatter")
+    tca.fit(source, X_target=source)
     mapped = np.tile(tca.transform(source), (2, 1))
     assert mmd(tca.transform(source, domain="source"), tca.transform(source)) < 1e-20
     centred = mapped - mapped.mean(0)
@@ -155,7 +156,8 @@ def test_tca_solves_the_eigenproblem_of_the_paper(kernel):
     rows = np.concatenate([source, target])
     n = len(rows)
     tca = Tca(components=2, kernel=kernel, bandwidth=1.5, regularisation=0.7)
-    mapped = tca.fit(source, X_target=target).transform(rows)
+    tca.set_params(scaling="unit_scatter").fit(source, X_target=target)
+    mapped = tca.transform(rows)
     k = rows @ rows.T if kernel == "linear" else gaussian_kernel(rows, rows, 1.5)
     # The MMD matrix and the centring matrix, entry by entry.
     weights = np.r_[np.full(14, 1 / 14), np.full(9, -1 / 9)]
@@ -168,6 +170,10 @@ def test_tca_solves_the_eigenproblem_of_the_paper(kernel):
     w = vectors[:, order].real
     w /= np.sqrt(np.einsum("ik,ij,jk->k", w, k @ h @ k, w))
     np.testing.assert_allclose(np.abs(mapped), np.abs(k @ w), atol=1e-7)
+    # Under the other scaling it is the coefficients that have norm 1.
+    tca.set_params(scaling="unit_norm").fit(source, X_target=target)
+    w /= np.linalg.norm(w, axis=0)
+    np.testing.assert_allclose(np.abs(tca.transform(rows)), np.abs(k @ w), atol=1e-7)
 
 
 def test_tca_leaves_out_the_direction_of_the_shift():
@@ -229,7 +235,7 @@ def test_jda_s_last_components_are_those_of_the_full_mmd_matrix():
     scatter, penalty = rows.T @ h @ rows, rows.T @ matrix @ rows + np.eye(3)
     values, vectors = np.linalg.eig(np.linalg.solve(penalty, scatter))
     w = vectors[:, np.argsort(-values.real)[:2]].real
-    w /= np.sqrt(np.einsum("ik,ij,jk->k", w, scatter, w))
+    w /= np.linalg.norm(w, axis=0)
     np.testing.assert_allclose(np.abs(two.components_), np.abs(w), atol=1e-8)
 
 
