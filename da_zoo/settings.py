@@ -99,7 +99,7 @@ class Continuous(NamedTuple):
     error, and a prediction's ``logits`` are the predicted values themselves.
 
     Example:
-        >>> from da_zoo import methods, network_by_name
+        >>> from da_zoo import Continuous, methods, network_by_name
         >>> recipe = methods.dan(network_by_name("mlp"), classes=Continuous(2))
         >>> recipe[0].adapter.init.keywords["hparams"]["outputs"]
         2.0

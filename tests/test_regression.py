@@ -56,7 +56,7 @@ def test_squared_error_ignores_padding_and_refuses_to_broadcast():
 
 @pytest.mark.parametrize("name", ["dann", "dan", "deep_coral", "rsd", "fine_tuning"])
 def test_the_contract_holds_for_continuous_targets(name):
-    check_adapter(recipe_of(name, 2), toy_regression(outputs=2), loops=name == "rsd")
+    check_adapter(recipe_of(name, 2), toy_regression(outputs=2), thorough=name == "rsd")
 
 
 @pytest.mark.parametrize("name", list(METHODS))

@@ -145,7 +145,10 @@ def count_warnings(rows: Iterable[Row]) -> list[Warned]:
         for cell, own in cells.items():
             hit = sum(warning in _named(row) for row in own)
             if hit:
-                counted.append(Warned(warning, *cell, hit, len(own)))
+                method, scenario, track, fraction = cell
+                counted.append(
+                    Warned(warning, method, scenario, track, fraction, hit, len(own))
+                )
     return counted
 
 

@@ -10,9 +10,11 @@ from jaxtyping import Float, Shaped
 
 from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.group import SCHEMA_VERSION, GroupKeys, na_rows, versions
+from da_zoo.bench.health import LEAST_ROWS, warnings_of
 from da_zoo.bench.plan import Cell
 from da_zoo.bench.scoring import score_run
 from da_zoo.data.splits import Split
+from da_zoo.diagnostics import class_shares, distances, mean_entropy, subsample
 from da_zoo.scenarios import ScenarioData, Suite
 
 __all__ = ["MOST_ROWS", "run_shallow", "shallow_keys"]
@@ -83,6 +85,26 @@ def _logits(adapter: Any, x: np.ndarray, domain: str, width: int) -> np.ndarray:
     every = np.zeros((len(x), width))
     every[:, adapter.classes_] = found  # the drawn rows may lack a class
     return np.log(np.maximum(every, SMALLEST_PROBABILITY)).astype(np.float32)
+
+
+def _diagnose(adapter: Any, data: ScenarioData, logits: np.ndarray) -> dict[str, Any]:
+    """The diagnostics of deep methods that have a meaning here, the others null."""
+    found: dict[str, Any] = dict.fromkeys(("proxy_a_distance", "mmd_squared", "coral"))
+    if min(len(data.source_test.rows), len(data.target_test.rows)) >= LEAST_ROWS:
+        source, target = (
+            adapter.transform(_flat(split, subsample(len(split.rows))), domain=domain)
+            for split, domain in (
+                (data.source_test, "source"),
+                (data.target_test, "target"),
+            )
+        )
+        found |= distances(source.astype(np.float32), target.astype(np.float32))
+    return found | {
+        "discriminator_accuracy": None,
+        "adaptation_effect": None,
+        "target_entropy": mean_entropy(logits),
+        "class_shares": class_shares(logits),
+    }
 
 
 def run_shallow(
@@ -159,5 +181,7 @@ def _run(
         "network": {"name": type(adapter.classifier_).__name__},
         "device": "cpu",
         "versions": versions() | _versions(),
+        "diagnostics": _diagnose(adapter, data, predicted),
+        "warnings": warnings_of(scores, None),
     }
     return scores | fields, predicted

@@ -74,7 +74,7 @@ def diabetes() -> tuple[Float[np.ndarray, "442 10"], Float[np.ndarray, " 442"]]:
     Statistics, 2004.
 
     Example:
-        >>> diabetes()[1].max()
+        >>> float(diabetes()[1].max())
         346.0
     """
     x, y = load_diabetes(return_X_y=True, scaled=False)

@@ -72,7 +72,7 @@ def log_coral(
     features_source: Float[Array, "n d"],
     features_target: Float[Array, "m d"],
     *,
-    regularisation: float | Float[Array, ""] = 1e-3,
+    regularisation: float | Float[Array, ""] = 1e-2,
     weight_source: Float[Array, " n"] | None = None,
     weight_target: Float[Array, " m"] | None = None,
 ) -> Float[Array, ""]:
@@ -87,6 +87,8 @@ def log_coral(
         features_target: [m, d].
         regularisation: added to both diagonals, as a multiple of the mean variance of
             both (under stop-gradient); at n <= d a covariance is singular without it.
+            Of 64 rows and 256 features, float32 gradients are wrong by 1.4e-4 of their
+            norm at 0.001, by 2e-5 at 0.01 and by 3e-6 at 0.1.
         weight_source: [n] row weights, 0 = padding.
         weight_target: [m] row weights, 0 = padding.
 
@@ -109,7 +111,7 @@ def log_coral(
     """
     if not isinstance(regularisation, jax.core.Tracer) and not regularisation > 0:
         raise ValueError(
-            f"regularisation must be positive, got {regularisation}; 0.001 times the "
+            f"regularisation must be positive, got {regularisation}; 0.01 times the "
             "mean variance is a usual start"
         )
     d = features_source.shape[1]

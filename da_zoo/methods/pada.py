@@ -29,6 +29,7 @@ from da_zoo.target_statistics import target_statistics
 from da_zoo.types import (
     Aux,
     Batch,
+    Examples,
     Key,
     Params,
     Phase,
@@ -42,6 +43,8 @@ __all__ = ["pada"]
 
 BLOCK = 512
 """Target rows predicted at once when class weights are refreshed."""
+PER_DOMAIN = ("separate", "domain_specific")
+"""Batch-norm policies with statistics per domain."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -119,6 +122,15 @@ def _refresh(
 ) -> Callable[[TrainState, Views], TrainState]:
     encoder = domain_encoder(network, batch_norm)
 
+    def target_features(state: TrainState, block: Examples) -> Float[Array, "n d"]:
+        if batch_norm not in PER_DOMAIN:
+            own = encoder.encode(state.params, state.stats, block.x, domain="target")
+            return own.features
+        # The target's running statistics lag behind the encoder until training ends,
+        # so the block is normalised by its own, as its rows are in training.
+        found, _ = encoder.forward(state.params, state.stats, {"target": block})
+        return found["target"].features
+
     def refresh(state: TrainState, views: Views) -> TrainState:
         rows = views.target
         if rows is None:
@@ -130,9 +142,9 @@ def _refresh(
         head = state.params["head_source"]
 
         def predict(places: Array) -> Array:
-            x = jax.tree.map(lambda leaf: leaf[places], rows.x)
-            out = encoder.encode(state.params, state.stats, x, domain="target")
-            raw = make_head(*head["kernel"].shape).apply(head, out.features)
+            block = jax.tree.map(lambda leaf: leaf[places], rows)
+            features = target_features(state, block)
+            raw = make_head(*head["kernel"].shape).apply(head, features)
             masked = mask_classes(raw, state.hparams["classes_source"])
             return jax.nn.softmax(masked, axis=1)
 
@@ -209,7 +221,7 @@ def pada(
         },
     )
     phase = Phase("adapt", adapter, frozenset({"source", "target"}))
-    if training.batch_norm not in ("separate", "domain_specific"):
+    if training.batch_norm not in PER_DOMAIN:
         return (phase,)
     return (phase, target_statistics(network, training.batch_norm, model, resolved))
 

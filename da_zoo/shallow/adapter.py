@@ -196,7 +196,18 @@ class ShallowAdapter(ClassifierMixin, BaseEstimator):
     ) -> Float[np.ndarray, "n d"]:
         return self._scalers[domain].transform(rows) if self._scalers else rows
 
-    def _mapped(self, X: Any, domain: str) -> Float[np.ndarray, "n k"]:
+    def transform(
+        self, X: Shaped[Any, "n ..."], domain: str = "target"
+    ) -> Float[np.ndarray, "n k"]:
+        """Returns the features [n, k] that the classifier sees.
+
+        Args:
+            X: rows [n, d].
+            domain: "target" or "source", where the rows come from.
+
+        Raises:
+            ValueError: for another domain, other columns, or NaN.
+        """
         check_is_fitted(self, "classifier_")
         check_domain(domain)
         rows = self._scaled(check_matrix("X", X, self.n_features_in_), domain)
@@ -216,7 +227,7 @@ class ShallowAdapter(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: for another domain, other columns, or NaN.
         """
-        return self.classifier_.predict(self._mapped(X, domain))
+        return self.classifier_.predict(self.transform(X, domain))
 
     @available_if(_has_probabilities)
     def predict_proba(
@@ -233,4 +244,4 @@ class ShallowAdapter(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: for another domain, other columns, or NaN.
         """
-        return self.classifier_.predict_proba(self._mapped(X, domain))
+        return self.classifier_.predict_proba(self.transform(X, domain))

@@ -17,7 +17,7 @@ def samples(n=20, m=15, d=4, seed=0):
     ) + 1.0
 
 
-def derived(x, y, regularisation=1e-3):
+def derived(x, y, regularisation):
     """By Schur decomposition, in float64."""
     cs, ct = np.cov(x.T), np.cov(y.T)
     d = x.shape[1]
@@ -85,7 +85,7 @@ def test_gradient_against_finite_differences(x64):
     slopes = jax.grad(log_coral, argnums=(0, 1))(jnp.asarray(x), jnp.asarray(y))
     # The ridge is detached: hold it where it is.
     d = x.shape[1]
-    ridge = 1e-3 * 0.5 * (np.trace(np.cov(x.T)) + np.trace(np.cov(y.T))) / d
+    ridge = 1e-2 * 0.5 * (np.trace(np.cov(x.T)) + np.trace(np.cov(y.T))) / d
 
     def held(x, y):
         gap = logm(np.cov(x.T) + ridge * np.eye(d)) - logm(
@@ -157,6 +157,18 @@ def test_padding_changes_nothing(junk):
     np.testing.assert_allclose(value, alone, rtol=1e-4)
     np.testing.assert_allclose(slopes[0][:20], alone_slopes[0], rtol=1e-3, atol=1e-6)
     assert not slopes[0][20:].any()
+
+
+def test_float32_gradients_at_the_default_ridge():
+    """Fewer rows than features, where the ridge alone keeps the logarithm finite."""
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.normal(size=(64, 256)), 0)
+    y = np.maximum(1.5 * rng.normal(size=(64, 256)) + 0.3, 0)
+    single = jax.grad(log_coral)(jnp.float32(x), jnp.float32(y))
+    with jax.enable_x64(True):
+        double = jax.grad(log_coral)(jnp.asarray(x), jnp.asarray(y))
+    gap = np.linalg.norm(np.asarray(single) - np.asarray(double))
+    assert gap < 1e-4 * np.linalg.norm(double)
 
 
 def test_bad_arguments():

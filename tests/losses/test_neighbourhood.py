@@ -116,3 +116,11 @@ def test_too_small_a_bank_is_named():
         find_neighbours(
             jnp.eye(3), jnp.array([0]), near=3, expanded=1, valid=jnp.ones(3)
         )
+
+
+def test_rows_of_one_direction_tie_whatever_their_rounding():
+    """The order of rows decides, not the last bit of a cosine."""
+    direction = jnp.array([0.6, 0.8])
+    bank = direction[None, :] * (1.0 + 1e-6 * jnp.arange(6.0))[:, None]
+    found = find_neighbours(bank, jnp.array([2]), near=3, expanded=1, valid=jnp.ones(6))
+    assert found.near[0].tolist() == [0, 1, 3]

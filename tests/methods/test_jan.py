@@ -82,4 +82,4 @@ def test_without_a_trade_off_theta_rests_and_predictions_do_not_see_it():
 
 def test_the_contract_holds():
     recipe = methods.jan(NETWORK, classes=3, adversarial=True)
-    check_adapter(recipe, toy_data(), loops=False)
+    check_adapter(recipe, toy_data(), thorough=False)

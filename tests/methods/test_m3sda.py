@@ -49,7 +49,7 @@ def balanced_batch(arrays):
 
 @pytest.mark.parametrize("policy", ["joint", "separate", "domain_specific"])
 def test_the_contract_holds_with_several_sources(policy):
-    check_adapter(recipe(2, batch_norm=policy), data(2), loops=policy == "separate")
+    check_adapter(recipe(2, batch_norm=policy), data(2), thorough=policy == "separate")
 
 
 def test_the_metric_is_the_distance_over_domain_ids():

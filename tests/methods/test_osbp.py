@@ -66,7 +66,7 @@ def test_it_rejects_a_class_that_the_source_lacks():
     source = means[y] + rng.normal(size=(60, 6))
     target = means[labels] + rng.normal(size=(60, 6)) + 0.3
     options = {"optimizer": "adam", "learning_rate": 3e-3, "schedule": "constant"}
-    recipe = methods.osbp(NETWORK, classes=3, **options)
+    recipe = methods.osbp(NETWORK, classes=3, trade_off=0.1, **options)
     data = ArrayData((source, y), target)
     result = fit(recipe, data, jax.random.key(0), steps=300, batch_size=20)
     predicted = np.argmax(result.predict(target).logits["target"], axis=1)

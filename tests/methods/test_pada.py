@@ -30,10 +30,9 @@ def started(**values):
     return adapter, adapter.init(jax.random.key(0), batch), batch
 
 
-@pytest.mark.parametrize("policy", ["joint", "separate"])
-def test_weights_of_absent_classes_fall_to_nothing(policy):
+def test_weights_of_absent_classes_fall_to_nothing():
     data, target, labels = partial_data()
-    recipe = methods.pada(NETWORK, classes=4, batch_norm=policy, **ADAM)
+    recipe = methods.pada(NETWORK, classes=4, trade_off=0.1, **ADAM)
     result = fit(recipe[:1], data, jax.random.key(0), steps=150, batch_size=16)
     weights = np.asarray(result.state.extra["class_weight"])
     assert weights[[0, 1]].min() > 0.5
@@ -63,6 +62,23 @@ def test_refresh_is_the_mean_prediction_over_the_largest():
     np.testing.assert_allclose(
         after.extra["class_weight"], mean / mean.max(), rtol=1e-5
     )
+
+
+def test_with_statistics_per_domain_predictions_are_those_of_training():
+    adapter, state, batch = started(batch_norm="separate")
+    state = state._replace(step=jnp.int32(5))
+    after = adapter.refresh(state, Views(None, batch.target))
+    features = NETWORK.apply(
+        state.params["encoder"], state.stats["target"], batch.target.x, train=True
+    )[0].features
+    head = state.params["head_source"]
+    p = jax.nn.softmax(features @ head["kernel"] + head["bias"][None, :], axis=1)
+    mean = p.mean(axis=0)
+    np.testing.assert_allclose(
+        after.extra["class_weight"], mean / mean.max(), rtol=1e-5
+    )
+    for a, b in zip(*map(jax.tree.leaves, (after.stats, state.stats)), strict=True):
+        assert np.array_equal(a, b)
 
 
 def test_padding_rows_of_the_target_have_no_part_in_the_weights():

@@ -130,7 +130,7 @@ def test_at_rate_0_an_episode_is_a_forward_with_its_rows_statistics():
 def test_the_episodic_recipe_keeps_the_contract():
     recipe = methods.tent(NETWORK, classes=3, episodic=True)
     assert [sorted(phase.uses) for phase in recipe] == [["source"]]
-    check_adapter(recipe, toy_data(), loops=False)
+    check_adapter(recipe, toy_data(), thorough=False)
 
 
 def test_bad_values_are_named():

@@ -26,7 +26,7 @@ def test_weights_are_those_of_a_density_ratio(method):
     # log N(x; 1, 1) - log N(x; 0, 1) rises with the first coordinate alone.
     order = np.argsort(source[:, 0]).reshape(6, -1)
     truth = np.exp(source[order, 0] - 0.5).mean(1)
-    assert np.corrcoef(weights[order].mean(1), truth)[0, 1] > 0.95
+    assert np.corrcoef(weights[order].mean(1), truth)[0, 1] > 0.9
     assert np.average(source[:, 0], weights=weights) == pytest.approx(1.0, abs=0.35)
 
 
