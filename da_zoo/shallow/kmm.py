@@ -74,8 +74,8 @@ class Kmm(BaseEstimator):
         bandwidth: float | None = None,
         largest: float = 1000.0,
         slack: float | None = None,
-        max_iterations: int = 2000,
-        tolerance: float = 1e-7,
+        max_iterations: int = 1000,
+        tolerance: float = 1e-6,
     ) -> None:
         self.bandwidth = bandwidth
         self.largest = largest

@@ -51,7 +51,8 @@ def test_bad_input_is_named(method):
 
 def test_kmm_solves_its_quadratic_programme():
     source, target = gaussians(25, 30)
-    kmm = Kmm(bandwidth=0.7, largest=3.0, slack=0.1, max_iterations=20_000)
+    kmm = Kmm(bandwidth=0.7, largest=3.0, slack=0.1, max_iterations=9000)
+    kmm.set_params(tolerance=1e-9)
     weights = kmm.fit(source, X_target=target).weights_
     k = gaussian_kernel(source, source, 0.7)
     pull = gaussian_kernel(source, target, 0.7).sum(1) * 25 / 30
