@@ -1,4 +1,4 @@
-"""``fit_all``: several recipes side by side, so that one compiles while another trains."""
+"""``fit_all``: recipes side by side, so that one compiles while another trains."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -97,7 +97,13 @@ def _identical(a: Any, b: Any) -> bool:
 
 
 def _distance(a: Any, b: Any) -> float:
-    gaps = jax.tree.map(lambda x, y: float(np.max(np.abs(x - y), initial=0.0)), a, b)
+    """The largest gap, relative to leaves that hold values over 1 (variances do)."""
+
+    def gap(x: Any, y: Any) -> float:
+        size = max(1.0, float(np.max(np.abs(x), initial=0.0)))
+        return float(np.max(np.abs(x - y), initial=0.0)) / size
+
+    gaps = jax.tree.map(gap, a, b)
     return max(jax.tree.leaves(gaps), default=0.0)
 
 
