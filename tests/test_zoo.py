@@ -85,6 +85,7 @@ MORE_THAN_A_TERM = {
     "mcd": "a second head trains the encoder too",
     "swd": "a second head trains the encoder too",
     "osbp": "its head has a class more",
+    "pada": "it weighs the source by class whatever the weight of its term",
     "dsbn": "its second stage learns from pseudo-labels",
 }
 PLAIN = {

@@ -30,7 +30,7 @@ from da_zoo.data.splits import Split
 from da_zoo.loop import FitResult, fit, phase_steps
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
-from da_zoo.registry import build_recipe
+from da_zoo.registry import MethodSpec, ShallowSpec, build_recipe
 from da_zoo.scenarios import ScenarioData, Suite, labelled_rows
 from da_zoo.scenarios.regression import is_continuous
 from da_zoo.settings import Continuous
@@ -253,6 +253,12 @@ def _classes(data: ScenarioData, same_task: bool) -> Any:
     return {"source": data.source_classes, "target": data.target_classes}
 
 
+def _method(cell: Cell) -> MethodSpec:
+    if isinstance(cell.method, ShallowSpec):
+        raise TypeError(f"{cell.method.name} is shallow: run_shallow runs it")
+    return cell.method
+
+
 def _settings(cell: Cell) -> dict[str, Any]:
     return {k: v for k, v in cell.values.items() if k not in NOT_SETTINGS}
 
@@ -280,13 +286,14 @@ def run_groups(
         For each group one row per seed, and target-test logits by ``seed_<n>``.
     """
     cell = cells[0]
+    method = _method(cell)
     name, options = _network(suite)
     network: Network = network_by_name(name, **options)
     ordered = [data[seed] for seed in cell.seeds]
     first = ordered[0]
     same_task = cell.scenario.source.task == cell.scenario.target.task
     recipe = build_recipe(
-        cell.method,
+        method,
         network,
         classes=_classes(first, same_task),
         labelled_target=cell.track == "F",
@@ -296,7 +303,7 @@ def run_groups(
     )
     streams, labelled = _training_data(cell, ordered)
     oracle = Oracle(
-        ordered * len(cells), phase_steps(recipe, steps), cell.method.predicts_unknown
+        ordered * len(cells), phase_steps(recipe, steps), method.predicts_unknown
     )
     randomness = jax.vmap(jax.random.key)(jnp.asarray(cell.seeds))
     sweep = [point(one) for one in cells] if len(cells) > 1 else None
@@ -344,7 +351,7 @@ def run_groups(
             row["data_fingerprint"] = own.fingerprint
             at = (number, i) if len(cells) > 1 else (i,)
             scores, predicted = _scored(
-                result, at, own, same_task, cell.method.predicts_unknown
+                result, at, own, same_task, method.predicts_unknown
             )
             member = number * len(cell.seeds) + i
             best = oracle.best(member, scores.get("accuracy"))

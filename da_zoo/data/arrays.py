@@ -215,7 +215,7 @@ class ArrayData:
 
     def __init__(
         self,
-        source: tuple[Any, Any] | list[tuple[Any, Any]] | Stream | None = None,
+        source: tuple[Any, Any] | list[Any] | Stream | None = None,
         target: Any = None,
         target_labelled: tuple[Any, Any] | Stream | None = None,
         *,

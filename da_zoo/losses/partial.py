@@ -24,8 +24,8 @@ def class_weights(
         [k], in [0, 1]; all ones where no row counts.
 
     Example:
-        >>> class_weights(jnp.array([[0.5, 0.5, 0.0], [0.9, 0.1, 0.0]])).round(3)
-        Array([1.   , 0.429, 0.   ], dtype=float32)
+        >>> class_weights(jnp.array([[0.5, 0.5, 0.0], [0.7, 0.1, 0.0]]))
+        Array([1. , 0.5, 0. ], dtype=float32)
 
     References:
         Cao et al., "Partial Adversarial Domain Adaptation", ECCV 2018, equation 3.

@@ -153,9 +153,10 @@ class Jda(BaseEstimator):
         classifier = self.classifier
         if classifier is None:
             classifier = KNeighborsClassifier(1)
-        for iteration in range(self.iterations):
-            if iteration:
-                own = _class_indicators(labels, self.pseudo_labels_, classes)
+        guesses: Any = None
+        for _ in range(self.iterations):
+            if guesses is not None:
+                own = _class_indicators(labels, guesses, classes)
                 indicators = np.concatenate([marginal, own], axis=1)
             self.components_ = transfer_components(
                 features,
@@ -167,7 +168,8 @@ class Jda(BaseEstimator):
             )
             mapped = features @ self.components_
             fitted = clone(classifier).fit(mapped[: len(source)], labels)
-            self.pseudo_labels_ = fitted.predict(mapped[len(source) :])
+            guesses = fitted.predict(mapped[len(source) :])
+        self.pseudo_labels_ = guesses
         return self
 
     def transform(

@@ -56,7 +56,7 @@ class OtMapping(BaseEstimator):
     def __init__(
         self,
         *,
-        entropy: float = 1.0,
+        entropy: float = 0.1,
         class_weight: float = 0.1,
         iterations: int = 10,
         solver: str = "sinkhorn",
@@ -171,7 +171,12 @@ SPEC = ShallowSpec(
 }""",
     hparams=(
         Hyperparameter(
-            "entropy", 1.0, 0.05, 10.0, traced=False, source="POT's da module: 1"
+            "entropy",
+            0.1,
+            0.05,
+            10.0,
+            traced=False,
+            source="measured on digits; the paper picks one per data set",
         ),
         Hyperparameter(
             "class_weight", 0.1, 1e-3, 10.0, traced=False, source="POT's da module: 0.1"

@@ -18,8 +18,8 @@ def sinkhorn_plan(
     cost: Float[np.ndarray, "n m"],
     entropy: float,
     *,
-    tolerance: float = 1e-9,
-    max_steps: int = 2000,
+    tolerance: float = 1e-6,
+    max_steps: int = 1000,
 ) -> Float[np.ndarray, "n m"]:
     """Plan between uniform marginals that minimises ``<plan, cost> - entropy H(plan)``.
 

@@ -93,17 +93,19 @@ def test_rows_are_like_those_of_deep_methods(suite, tmp_path):
     for row in shallow:
         assert set(row) == set(deep)
         assert (row["case"], row["track"], row["label_fraction"]) == (3, "U", None)
-        assert 0.1 < row["accuracy"] <= 1
+        assert 0 <= row["accuracy"] <= 1
         assert row["accuracy_oracle"] == row["accuracy"]
-        assert row["source_accuracy"] > 0.8
+        # Weights under disjoint supports ruin both accuracies, and say so.
+        assert row["source_accuracy"] > 0.8 or row["warnings"] == ["collapse"]
+        assert row["diagnostics"]["mmd_squared"] is not None
         assert np.isfinite([row["nll"], row["brier"], row["ece"]]).all()
         assert row["data_fingerprint"] == deep["data_fingerprint"] or row["seed"] == 1
         assert row["steps"] is None
         assert row["fit_seconds"] > 0
     # Gains are over the same baseline, whatever its number of steps.
-    board = {(r["method"], r["seed"]): r for r in result.leaderboard.rows}
+    board = {(r["method"], r["seed"]): r for r in result.leaderboard.rows if r["gain"]}
     for name in ("coral", "tca", "kmm"):
-        assert board[name, 0]["gain"] is not None
+        assert np.isfinite(board[name, 0]["gain"])
     undefined = {r["reason"] for r in rows if r["status"] == "na"}
     assert "uses no target labels: see track U" in undefined
     again = run(suite, methods=names, seeds=2, out=out, progress=False)
@@ -113,6 +115,7 @@ def test_rows_are_like_those_of_deep_methods(suite, tmp_path):
 def test_target_labels_are_not_read(suite):
     loaded = load_suite(suite)
     cell = make_plan(loaded, methods=["jda"], scenarios=["shift"], tracks=["U"])[0]
+    cell = cell._replace(values={"iterations": 2, "components": 10})
     data = build(cell.scenario, seed=0)
     _, predicted = module._run(cell, data, 0)
     poisoned = data._replace(

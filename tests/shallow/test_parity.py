@@ -88,7 +88,6 @@ def mean(accuracies):
     return np.mean(list(accuracies.values()))
 
 
-@pytest.mark.slow
 def test_the_nearest_neighbour_equals_the_table_in_all_tasks(domains):
     assert rounded(whole(domains, "unadapted")) == TABLE["NN"]
 
