@@ -184,7 +184,10 @@ def test_target_labels_outside_the_information_set_change_nothing(
 
 def test_the_plan_has_the_oracle_and_the_seeds():
     suite = load_suite("embedded")
-    cells = make_plan(suite, scenarios=["plain_to_rot30"], seeds=3)
+    unlabelled = ["source_only", "adabn", "ddc", "dan", "deep_coral", "dann"]
+    labelled = ["target_only", "pooled", "fine_tuning", "linear_probe"]
+    names = [*unlabelled, *labelled, "partial_freezing", "lp_ft"]
+    cells = make_plan(suite, methods=names, scenarios=["plain_to_rot30"], seeds=3)
     assert {cell.seeds for cell in cells} == {(0, 1, 2)}
     oracle = [c.method.name for c in cells if c.label_fraction == 1.0]
     assert oracle == ["target_only"]

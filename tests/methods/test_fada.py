@@ -23,17 +23,17 @@ def started(**values):
 def test_discriminator_and_encoder_pull_in_opposite_directions():
     # A trade-off so large that the task has no say in the encoder's step.
     adapter, state, batch = started(trade_off=1e4, learning_rate=1e-6)
-    before = adapter.update(state, batch)[1]
-    after = adapter.update(state, batch)[0]
+    before = jax.jit(adapter.update)(state, batch)[1]
+    after = jax.jit(adapter.update)(state, batch)[0]
     params = state.params | {"encoder": after.params["encoder"]}
-    confused = adapter.update(state._replace(params=params), batch)[1]
+    confused = jax.jit(adapter.update)(state._replace(params=params), batch)[1]
     assert float(confused["confusion"]) < float(before["confusion"]) - 1e-5
 
     adapter, state, batch = started(trade_off=0.0, learning_rate=0.1)
-    before = adapter.update(state, batch)[1]
-    after = adapter.update(state, batch)[0]
+    before = jax.jit(adapter.update)(state, batch)[1]
+    after = jax.jit(adapter.update)(state, batch)[0]
     params = state.params | {"discriminator": after.params["discriminator"]}
-    sharper = adapter.update(state._replace(params=params), batch)[1]
+    sharper = jax.jit(adapter.update)(state._replace(params=params), batch)[1]
     assert float(sharper["discriminator_loss"]) < float(before["discriminator_loss"])
 
 
@@ -41,7 +41,7 @@ def test_without_a_trade_off_the_encoder_does_not_see_the_discriminator():
     ends = []
     for hidden in ((4,), (16,)):
         adapter, state, batch = started(trade_off=0.0, discriminator=hidden)
-        ends.append(adapter.update(state, batch)[0].params["encoder"])
+        ends.append(jax.jit(adapter.update)(state, batch)[0].params["encoder"])
     for a, b in zip(*map(jax.tree.leaves, ends), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-7)
 

@@ -22,7 +22,7 @@ def started(**values):
 
 
 def distance(adapter, state, batch):
-    return float(adapter.update(state, batch)[1]["joint_mmd_squared"])
+    return float(jax.jit(adapter.update)(state, batch)[1]["joint_mmd_squared"])
 
 
 def moved(state, after, *groups):
@@ -48,7 +48,7 @@ def test_theta_increases_the_distance_and_the_encoder_decreases_it():
     # A trade-off so large that the task has no say in the step.
     adapter, state, batch = started(trade_off=1e4, learning_rate=3e-6)
     before = distance(adapter, state, batch)
-    after = adapter.update(state, batch)[0]
+    after = jax.jit(adapter.update)(state, batch)[0]
     larger = distance(adapter, moved(state, after, "theta"), batch)
     smaller = distance(adapter, moved(state, after, "encoder", "head_source"), batch)
     assert larger > before + 1e-5
@@ -57,7 +57,7 @@ def test_theta_increases_the_distance_and_the_encoder_decreases_it():
 
 def test_both_layers_of_theta_train():
     adapter, state, batch = started()
-    after = adapter.update(state, batch)[0]
+    after = jax.jit(adapter.update)(state, batch)[0]
     for name, layer in after.params["theta"].items():
         gap = np.abs(layer["kernel"] - state.params["theta"][name]["kernel"])
         assert gap.max() > 1e-6, name

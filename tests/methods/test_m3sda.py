@@ -54,7 +54,7 @@ def test_the_contract_holds_with_several_sources(policy):
 
 def test_the_metric_is_the_distance_over_domain_ids():
     adapter, state, batch = started(weight_decay=0.0)
-    metrics = adapter.update(state, batch)[1]
+    metrics = jax.jit(adapter.update)(state, batch)[1]
     # Recomputed from what the trained encoder of the same state sees.
     outputs = NETWORK.apply(
         state.params["encoder"],
@@ -81,7 +81,7 @@ def test_ids_permuted_with_their_rows_change_nothing_and_alone_do():
     alone = rows._replace(domain=rows.domain[moved])
 
     def losses(source):
-        metrics = adapter.update(state, batch._replace(source=source))[1]
+        metrics = jax.jit(adapter.update)(state, batch._replace(source=source))[1]
         return [float(metrics[n]) for n in ("source_loss", "moment_distance")]
 
     np.testing.assert_allclose(losses(together), losses(rows), rtol=1e-5)
@@ -93,7 +93,7 @@ def test_each_head_learns_from_its_own_source_alone():
     only = batch._replace(
         source=batch.source._replace(weight=(batch.source.domain == 1) * 1.0)
     )
-    after = adapter.update(state, only)[0].params
+    after = jax.jit(adapter.update)(state, only)[0].params
     for name, moves in (
         ("head_source", False),
         ("head_source_1", True),

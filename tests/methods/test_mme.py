@@ -21,14 +21,14 @@ def started(**values):
 
 
 def entropy_of(adapter, state, batch):
-    return float(adapter.update(state, batch)[1]["entropy"])
+    return float(jax.jit(adapter.update)(state, batch)[1]["entropy"])
 
 
 def test_the_head_raises_the_entropy_and_the_encoder_lowers_it():
     # A trade-off so large that the task has no say in the step.
     adapter, state, batch = started(trade_off=1e4, learning_rate=1e-7)
     before = entropy_of(adapter, state, batch)
-    after = adapter.update(state, batch)[0]
+    after = jax.jit(adapter.update)(state, batch)[0]
 
     def with_new(group):
         params = state.params | {group: after.params[group]}
@@ -40,7 +40,7 @@ def test_the_head_raises_the_entropy_and_the_encoder_lowers_it():
 
 def test_the_loss_is_the_task_less_the_entropy():
     adapter, state, batch = started(trade_off=0.1)
-    _, metrics = adapter.update(state, batch)
+    _, metrics = jax.jit(adapter.update)(state, batch)
     expected = (
         metrics["source_loss"]
         + metrics["target_labelled_loss"]
@@ -51,7 +51,7 @@ def test_the_loss_is_the_task_less_the_entropy():
 
 def test_the_entropy_is_that_of_the_prediction():
     adapter, state, batch = started(batch_norm="frozen")
-    _, metrics = adapter.update(state, batch)
+    _, metrics = jax.jit(adapter.update)(state, batch)
     logits = np.asarray(
         adapter.predict(state, batch.target.x).logits["target"], np.float64
     )

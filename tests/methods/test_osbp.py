@@ -23,9 +23,9 @@ def stepped(**values):
     # No source row counts: what moves is the adversarial loss's doing.
     batch = batch._replace(source=batch.source._replace(weight=jnp.zeros(8)))
     state = adapter.init(jax.random.key(0), batch)
-    after, metrics = adapter.update(state, batch)
+    after, metrics = jax.jit(adapter.update)(state, batch)
     moved = state._replace(params=state.params | {group: after.params[group]})
-    again = adapter.update(moved, batch)[1]
+    again = jax.jit(adapter.update)(moved, batch)[1]
     return float(metrics["adversarial_loss"]), float(again["adversarial_loss"])
 
 

@@ -107,13 +107,15 @@ def test_a_class_without_weight_has_no_part_in_either_loss():
     state = state._replace(extra=ignored)
     rows = batch.source
     moved = rows._replace(y=jnp.where(rows.y == 2, 2, rows.y))
-    weighted = adapter.update(state, batch._replace(source=moved))[0]
+    weighted = jax.jit(adapter.update)(state, batch._replace(source=moved))[0]
     # The same rows as padding, where 1/n is over all rows: rescale by hand.
     kept = (rows.y != 2).astype(jnp.float32)
     share = float(kept.mean())
     ones = state._replace(extra={"class_weight": jnp.full(3, share)})
-    padded = adapter.update(ones, batch._replace(source=rows._replace(weight=kept)))[1]
-    metrics = adapter.update(state, batch)[1]
+    padded = jax.jit(adapter.update)(
+        ones, batch._replace(source=rows._replace(weight=kept))
+    )[1]
+    metrics = jax.jit(adapter.update)(state, batch)[1]
     np.testing.assert_allclose(metrics["source_loss"], padded["source_loss"], rtol=2e-2)
     head = weighted.params["head_source"]["kernel"]
     assert np.isfinite(head).all()
@@ -123,7 +125,10 @@ def test_with_equal_weights_and_full_strength_it_is_dann():
     adapter, state, batch = started(trade_off_schedule="constant")
     plain = methods.dann(NETWORK, classes=3, trade_off_schedule="constant")[0].adapter
     other = plain.init(jax.random.key(0), batch)
-    ours, theirs = adapter.update(state, batch)[0], plain.update(other, batch)[0]
+    ours, theirs = (
+        jax.jit(adapter.update)(state, batch)[0],
+        jax.jit(plain.update)(other, batch)[0],
+    )
     for a, b in zip(
         jax.tree.leaves(ours.params), jax.tree.leaves(theirs.params), strict=True
     ):
