@@ -24,7 +24,7 @@ GFK 41.02 40.68 38.85 40.25 38.98 36.31 30.72 29.75 80.89 30.28 32.05 75.59
 TCA 38.20 38.64 41.40 37.76 37.63 33.12 29.30 30.06 87.26 31.70 32.15 86.10
 JDA 44.78 41.69 45.22 39.36 37.97 39.49 31.17 32.78 89.17 31.52 33.09 89.49
 """
-"""Table 5 of Long et al., as github.com/jindongwang/transferlearning has it."""
+"""The SURF table of Long et al., as github.com/jindongwang/transferlearning has it."""
 HEADER, *LINES = [line.split() for line in PUBLISHED.strip().splitlines()]
 TABLE = {
     name: dict(zip(HEADER, map(float, values), strict=True)) for name, *values in LINES
@@ -122,7 +122,7 @@ def test_tca_reaches_the_table_s_mean(domains):
 
 @pytest.mark.slow
 def test_jda_reaches_the_table_s_mean(domains):
-    # With 20 components; the 100 of the paper give 41.8 here, see the methods' notes.
+    # With 20 components; the 100 of the published column give 41.8 here.
     tasks = HEADER[:3]
     found = whole(
         domains, "jda", NEAREST_ANGLE, tasks=tasks, prepare=unit, components=20
