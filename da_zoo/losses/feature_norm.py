@@ -21,8 +21,8 @@ def stepwise_feature_norm(
 
     Example:
         >>> gradient = jax.grad(stepwise_feature_norm)(jnp.array([[3.0, 4.0]]))
-        >>> gradient.round(2)
-        Array([[-1.2, -1.6]], dtype=float32)
+        >>> [round(float(g), 2) for g in gradient[0]]
+        [-1.2, -1.6]
 
     References:
         Xu et al., "Larger Norm More Transferable: An Adaptive Feature Norm Approach for
