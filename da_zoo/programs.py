@@ -18,7 +18,7 @@ from jaxtyping import Array
 from da_zoo.backend import compiler_options
 from da_zoo.data.arrays import _Device, gather, gather_batch
 from da_zoo.naming import choose
-from da_zoo.step import chunk_function
+from da_zoo.step import chunk_function, traced_once
 from da_zoo.types import Batch, TrainState, Views
 
 __all__ = ["LOOPS", "SEEDS", "Plan", "compiled", "forget_programs", "plan_loop"]
@@ -74,7 +74,7 @@ def plan_loop(
     choose(dict.fromkeys(SEEDS, 0), seeds, "seeds mode")
     if "auto" in (loop, seeds):
         slow = jax.default_backend() == "cpu" and _has_convolution(
-            jax.make_jaxpr(update)(state, batch).jaxpr
+            jax.make_jaxpr(traced_once(update))(state, batch).jaxpr
         )
         loop = ("python" if slow else "scan") if loop == "auto" else loop
         seeds = ("sequential" if slow else "vmap") if seeds == "auto" else seeds
@@ -108,6 +108,7 @@ def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> A
         one_seed = chunk_function(update)
     else:
         steps = UNROLLED if plan.loop == "unroll" else 1
+        update = traced_once(update)
 
         def one_seed(state: Any, streams: Any, indices: Any, first: Array) -> Any:
             history = []

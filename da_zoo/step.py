@@ -79,12 +79,23 @@ def make_eval_step(adapter: Adapter) -> Callable[..., Predictions]:
     return jax.jit(adapter.predict, static_argnames="domain")
 
 
+@functools.lru_cache(maxsize=512)
+def traced_once(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a function remember its trace by shapes, and vanish in what calls it.
+
+    Planning, shaping the history and compiling the loop each need the step's trace;
+    differentiating it anew in Python would take longer than all they do with it.
+    """
+    return jax.jit(update, inline=True)
+
+
 def chunk_function(update: Step) -> Callable[..., Any]:
     """Returns ``(state, streams, indices, count) -> (state, metrics [steps])``.
 
     ``indices`` holds as many steps as a chunk has room for, of which the first
     ``count`` (traced) are run, so that one program serves a phase of any length.
     """
+    update = traced_once(update)
 
     def run(state: TrainState, streams: Any, indices: Any, count: Array) -> Any:
         def at(i: Any) -> Batch:

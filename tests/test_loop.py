@@ -12,7 +12,7 @@ from da_zoo import (
     network_by_name,
 )
 from da_zoo import programs as programs_module
-from da_zoo.data.arrays import Stream, make_stream, order
+from da_zoo.data.arrays import KEPT_ORDER, Stream, make_stream, order
 from da_zoo.loop import phase_steps
 from da_zoo.programs import forget_programs
 from da_zoo.testing import toy_data
@@ -174,6 +174,12 @@ def test_orders_are_permutations_resumable_and_their_own():
     assert np.array_equal(order((1, 2), "source", 10, 2, 5, 4), whole[2:])
     assert not np.array_equal(order((1, 2), "target", 10, 0, 5, 4), whole)
     assert not np.array_equal(order((1, 3), "source", 10, 0, 5, 4), whole)
+    # A chunk that is kept for others equals one that is too long to keep.
+    long = order((1, 2), "source", 10, 0, 5, KEPT_ORDER)
+    short = order((1, 2), "source", 10, 0, 5, KEPT_ORDER // 8)
+    assert np.array_equal(short.ravel(), long.ravel()[: short.size])
+    with pytest.raises(ValueError, match="read-only"):
+        whole[0] = 0
     short = order((0,), "target_labelled", 3, 0, 2, 6)
     assert (np.bincount(short.reshape(-1)) == 4).all()
     assert order((0,), "source", 3, 2, 2, 6).shape == (0, 6)

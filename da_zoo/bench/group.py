@@ -22,6 +22,7 @@ from da_zoo.bench.scoring import (
     REGRESSION_METRICS,
     answers,
     predict_split,
+    run_state,
     score_run,
 )
 from da_zoo.data.arrays import ArrayData, Stream
@@ -50,6 +51,8 @@ MEASURED = (
     "evaluation_seconds",
     "parameters",
 )
+
+LABELLED_MULTIPLE = 64
 
 _compiling = threading.local()
 
@@ -153,13 +156,20 @@ def group_keys(
     )
 
 
-def _stream(splits: list[Split], positions: list[Any], labelled: bool) -> Stream:
-    """Joins the seeds' rows; a pool that they share is stored once."""
+def _stream(
+    splits: list[Split], positions: list[Any], labelled: bool, multiple: int = 1
+) -> Stream:
+    """Joins the seeds' rows; a pool that they share is stored once.
+
+    Rows are padded to a ``multiple``, so that label shares that differ by a few rows
+    have one compiled program.
+    """
     shared = all(split.pool is splits[0].pool for split in splits)
     pools = [split.pool for split in splits]
     offsets = np.cumsum([0, *(len(pool) for pool in pools)])
     count = np.array([len(p) for p in positions])
-    rows = np.zeros((len(splits), count.max()), np.int32)
+    room = -(-count.max() // multiple) * multiple
+    rows = np.zeros((len(splits), room), np.int32)
     values = splits[0].labels
     labels = np.zeros((*rows.shape, *values.shape[1:]), values.dtype)
     for i, (split, chosen) in enumerate(zip(splits, positions, strict=True)):
@@ -190,7 +200,7 @@ def _training_data(
             labelled_rows(split.labels, cell.label_fraction, seed=seed)
             for split, seed in zip(target, cell.seeds, strict=True)
         ]
-        few = _stream(target, chosen, labelled=True)
+        few = _stream(target, chosen, labelled=True, multiple=LABELLED_MULTIPLE)
         counts = [len(rows) for rows in chosen]
     whole = [np.arange(len(split.rows)) for split in source]
     streams = ArrayData(
@@ -382,7 +392,7 @@ def _scored(
     if not result.finite[at]:
         reason = "; ".join(result.failures) or "training became non-finite"
         return {"status": "failed", "reason": reason}, None
-    state = jax.tree.map(lambda leaf: leaf[at], result.state)
+    state = run_state(result.state, at)
     with _Clock() as scoring:
         predicted = predict_split(
             result.adapter, state, data.target_test, "target", "target"

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.bench.probe import INERT
 from da_zoo.bench.rows import Row
-from da_zoo.bench.scoring import EVALUATION_BATCH
+from da_zoo.bench.scoring import EVALUATION_BATCH, run_state
 from da_zoo.data.splits import Split
 from da_zoo.diagnostics import (
     class_shares,
@@ -56,7 +55,7 @@ def diagnose(
         ``adaptation_effect``, ``target_entropy`` (nats) and ``class_shares``; None
         where one is undefined (the last two in a regression).
     """
-    state = jax.tree.map(lambda leaf: leaf[at], result.state)
+    state = run_state(result.state, at)
     found: dict[str, Any] = dict.fromkeys(("proxy_a_distance", "mmd_squared", "coral"))
     splits = (data.source_test, data.target_test)
     if min(len(split.rows) for split in splits) >= LEAST_ROWS:

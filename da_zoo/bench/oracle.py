@@ -6,10 +6,9 @@ it: no checkpoint leaves this file.
 
 import time
 
-import jax
 import numpy as np
 
-from da_zoo.bench.scoring import answers, predict_split
+from da_zoo.bench.scoring import answers, predict_split, run_state
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import Phase, TrainState
 
@@ -55,7 +54,7 @@ class Oracle:
             if done < self._next.get((phase.name, member), 0):
                 continue
             self._next[phase.name, member] = done + self._gap
-            own = jax.tree.map(lambda leaf, at=i: leaf[at], state)
+            own = run_state(state, (i,))
             split = self._data[member].target_test
             if split.labels.dtype.kind == "f":  # a regression has no accuracy
                 continue

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +18,7 @@ __all__ = [
     "REGRESSION_METRICS",
     "answers",
     "predict_split",
+    "run_state",
     "score_run",
 ]
 
@@ -27,6 +29,25 @@ labels are, by the source's training rows."""
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 OPEN_SET = ("os", "os_star", "unknown_accuracy", "hos")
 """Of open-set scenarios alone."""
+
+
+@jax.jit
+def _taken(state: TrainState, at: tuple[Any, ...]) -> TrainState:
+    return jax.tree.map(lambda leaf: leaf[at], state)
+
+
+def run_state(state: TrainState, at: tuple[int, ...]) -> TrainState:
+    """Takes one run's state out of many, as far as predicting needs it.
+
+    Args:
+        state: of all runs.
+        at: position on its leading axes.
+
+    Returns:
+        The state without its optimiser's, by one dispatch: leaf by leaf it would take
+        longer than predicting.
+    """
+    return _taken(state._replace(opt_state={}), at)
 
 
 def predict_split(

@@ -1,5 +1,6 @@
 """In-memory training data: pools stored once, and per seed which rows to read."""
 
+import functools
 import zlib
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ __all__ = [
     "select_seeds",
 ]
 
+KEPT_ORDER = 2**15
+"""Row numbers of a chunk, at most, whose order is kept for the next who asks."""
 STREAMS = ("source", "target", "target_labelled")
 
 
@@ -355,6 +358,14 @@ def order(
         >>> sorted(order((0,), "source", 4, 0, 2, 2).reshape(-1).tolist())
         [0, 1, 2, 3]
     """
+    if (stop - start) * batch > KEPT_ORDER:
+        return _order(words, name, count, start, stop, batch)
+    return _kept_order(words, name, count, start, stop, batch)
+
+
+def _order(
+    words: tuple[int, ...], name: str, count: int, start: int, stop: int, batch: int
+) -> Int[np.ndarray, "steps b"]:
     first, last = start * batch, stop * batch
     epochs = range(first // count, (last - 1) // count + 1 if last > first else 0)
     tag = zlib.crc32(name.encode())
@@ -366,4 +377,11 @@ def order(
         return np.zeros((0, batch), np.int32)
     flat = np.concatenate(permutations).astype(np.int32)
     offset = first - epochs[0] * count
-    return flat[offset : offset + last - first].reshape(-1, batch)
+    drawn = flat[offset : offset + last - first].reshape(-1, batch).copy()
+    drawn.flags.writeable = False
+    return drawn
+
+
+# Every method of a benchmark trains on the same order, and a few labelled rows are
+# permuted hundreds of times per chunk.
+_kept_order = functools.lru_cache(maxsize=512)(_order)

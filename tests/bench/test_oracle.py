@@ -1,7 +1,12 @@
+import jax
 import numpy as np
 
+from da_zoo import methods, network_by_name
 from da_zoo.bench.oracle import Oracle
 from da_zoo.bench.run import run
+from da_zoo.bench.scoring import run_state
+from da_zoo.data.arrays import ArrayData
+from da_zoo.loop import fit
 
 
 def test_the_best_counts_the_last_and_a_failed_run_has_none():
@@ -30,3 +35,24 @@ def test_rows_have_both_columns(tmp_path):
     # Training on upright digits alone gets worse on turned ones along the way.
     assert max(gaps) > 0.0
     assert np.mean([row["accuracy_oracle"] for row in rows]) < 0.9
+
+
+def test_a_run_is_taken_whole_but_for_its_optimiser():
+    recipe = methods.dann(network_by_name("mlp", hidden=(4,)), classes=2)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 3)).astype(np.float32), np.arange(16) % 2
+    result = fit(
+        recipe,
+        ArrayData((x, y), x),
+        jax.random.key(0),
+        steps=2,
+        batch_size=4,
+        seeds=2,
+        sweep={"trade_off": [0.1, 1.0]},
+    )
+    taken = run_state(result.state, (1, 0))
+    assert taken.opt_state == {}
+    expected = jax.tree.map(lambda leaf: leaf[1, 0], result.state.params)
+    jax.tree.map(np.testing.assert_array_equal, taken.params, expected)
+    assert float(taken.hparams["trade_off"]) == 1.0
+    assert jax.tree.leaves(result.state.opt_state)  # the result keeps its own
