@@ -117,6 +117,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             y_target: target labels [m], for methods that need them. Rows whose label
                 is None or NaN are unlabelled.
             sample_domain: [n], at least 0 for source rows and negative for target rows.
+                Several numbers of at least 0 are several sources: each gives an equal
+                share of every batch, and methods for several sources tell them apart.
                 In a Pipeline or GridSearchCV this is the way in: they split X and y,
                 and would pass an ``X_target`` through whole, or cut by source folds.
 
@@ -126,13 +128,21 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             TypeError: for data of a wrong type.
         """
         spec = choose(METHODS, self.method, "method")
+        if spec.predicts_unknown:
+            raise ValueError(
+                f"method {self.method!r} answers with an unknown class, for which "
+                "DomainAdapter has no label; use da_zoo.fit, whose logits have it last"
+            )
         needs_labels = spec.tracks == {"F"}
+        origin = None
         if sample_domain is not None:
             if X_target is not None or y_target is not None:
                 raise ValueError(
                     "give both domains in X with sample_domain, or X_target: not both"
                 )
-            X, y, X_target, y_target = _by_domain(X, y, sample_domain, needs_labels)
+            X, y, X_target, y_target, origin = _by_domain(
+                X, y, sample_domain, needs_labels
+            )
         elif X_target is not None and _inside_cross_validation():
             raise ValueError(
                 "X_target inside cross-validation would be cut by the source's folds "
@@ -164,12 +174,14 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             network,
             classes=len(self.classes_),
             labelled_target=labelled is not None,
+            sources=1 if origin is None else len(np.unique(origin)),
             **given,
         )
         pair = None if labelled is None else (labelled[0], self._encode(labelled[1]))
+        sources = _by_source(inputs, self._encode(labels), origin)
         self.result_ = fit(
             recipe,
-            ArrayData((inputs, self._encode(labels)), target, pair),
+            ArrayData(sources, target, pair),
             jax.random.key(self.seed),
             steps=self.steps,
             batch_size=self.batch_size,
@@ -295,7 +307,17 @@ def _by_domain(X: Any, y: Any, sample_domain: Any, labelled: bool) -> tuple[Any,
     for name, rows in (("source (>= 0)", source), ("target (< 0)", target)):
         if not rows.any():
             raise ValueError(f"sample_domain has no {name} rows")
-    return X[source], y[source], X[target], y[target] if labelled else None
+    own = y[target] if labelled else None
+    return X[source], y[source], X[target], own, domain[source]
+
+
+def _by_source(
+    inputs: np.ndarray, labels: np.ndarray, origin: np.ndarray | None
+) -> Any:
+    """One pair, or a list of them where rows come from several sources."""
+    if origin is None or len(numbers := np.unique(origin)) < 2:
+        return inputs, labels
+    return [(inputs[origin == n], labels[origin == n]) for n in numbers]
 
 
 def _labelled_target(

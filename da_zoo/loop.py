@@ -242,8 +242,11 @@ def _check_label_range(recipe: Recipe, data: ArrayData) -> None:
             space = "source" if name == "source" else "target"
             if (outputs := hparams.get("outputs")) is not None:
                 _check_outputs(name, stream.labels, int(outputs))
-            elif (classes := hparams.get(f"classes_{space}")) is not None:
-                _check_class_labels(name, stream.labels, int(classes))
+            else:
+                # Where the head has a class more, labels are still the known ones'.
+                classes = hparams.get("known", hparams.get(f"classes_{space}"))
+                if classes is not None:
+                    _check_class_labels(name, stream.labels, int(classes))
 
 
 def _check_sources(domain: np.ndarray | None, sources: int) -> None:

@@ -121,6 +121,7 @@ def run_phases(
             total_steps=jnp.full(shape, max(length, 1), jnp.float32),
         )
         state = _run_phase(phase, length, plan, state, feed, watch)
+        watch.judge_state(phase, state)
     if state is None:
         raise ValueError("a recipe must have at least one phase")
     jax.block_until_ready(state)
@@ -240,9 +241,29 @@ class _Watch:
             f"{last or 'none'}. A smaller learning_rate or trade_off usually helps; "
             "check the scale of the inputs too"
         )
+        self._condemn(good.all(axis=-1), message)
+
+    def judge_state(self, phase: Phase, state: TrainState) -> None:
+        """Looks at the statistics of a phase that has no metric to tell by."""
+        if any(name.startswith(f"{phase.name}/") for name in self.parts):
+            return
+        first = 1 if self.seeds.grouped else 0
+        good: Any = np.ones(self.finite.shape, bool)
+        for leaf in jax.tree.leaves(state.stats):
+            # A copy: the next phase may be given the buffer for good.
+            finite = np.isfinite(np.array(leaf))
+            good &= finite.all(axis=tuple(range(first, finite.ndim)))
+        if not good.all():
+            self._condemn(
+                good,
+                f"{self.job.name}: the batch statistics of phase {phase.name!r} are "
+                "not finite; standardise the inputs, or check them for huge values",
+            )
+
+    def _condemn(self, good: np.ndarray, message: str) -> None:
         if self.job.on_nonfinite == "raise":
             raise NonFiniteLossError(message)
-        healthy = self.finite & good.all(axis=-1)
+        healthy = self.finite & good
         if (healthy != self.finite).any():
             self.failures.append(message)
         self.finite = healthy

@@ -98,12 +98,15 @@ def _init_with(
 
 @functools.lru_cache(maxsize=256)
 def discrepancy(
-    distance: Callable[[Array, Array], Float[Array, ""]], metric: str, schedule: str
+    distance: Callable[..., Float[Array, ""]], metric: str, schedule: str
 ) -> Alignment:
-    """Builds the term ``trade_off * schedule(progress) * distance(fs, ft)``.
+    """Builds the term ``trade_off * schedule(progress) * distance``.
 
     Args:
-        distance: of source and target features; the same object for the same settings.
+        distance: ``(features_source, features_target, *, weight_source,
+            weight_target)``: of features [n, d] and [m, d] with row weights [n] and
+            [m], of which 0 marks padding and None weighs every row 1; the same object
+            for the same settings.
         metric: what the history calls it.
         schedule: name of a schedule of the trade-off.
 
@@ -112,7 +115,12 @@ def discrepancy(
     """
 
     def value(forward: Forward) -> Float[Array, ""]:
-        return distance(forward.features["source"], forward.features["target"])
+        return distance(
+            forward.features["source"],
+            forward.features["target"],
+            weight_source=forward.weights["source"],
+            weight_target=forward.weights["target"],
+        )
 
     return forward_term(value, metric, schedule)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from da_zoo.batch_norm import domain_encoder
 from da_zoo.classifier import Classifier, streams_of
@@ -27,8 +27,16 @@ STATISTICS_STEPS = 32
 """Batches averaged; the sampler goes through the target in whole permutations."""
 
 
-def _constant_like(tree: PyTree, value: float) -> PyTree:
-    return jax.tree.map(lambda leaf: jnp.full_like(leaf, value), tree)
+def _batch_value(
+    zero: Float[Array, "..."], again: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """Solves ``zero = (1 - m) new`` and ``again = m zero + (1 - m) new`` for ``new``.
+
+    By ratios, so that it holds for statistics of any size.
+    """
+    there = zero != 0
+    safe = jnp.where(there, zero, 1.0)
+    return jnp.where(there, zero / (2.0 - again / safe), 0.0)
 
 
 @functools.lru_cache(maxsize=256)
@@ -46,13 +54,12 @@ def _average(
         """
         streams = streams_of(Batch(target=batch.target))
 
-        def after_one_pass(old: float) -> PyTree:
-            start = {k: _constant_like(v, old) for k, v in state.stats.items()}
-            passed = encoder.forward(state.params, start, streams, key=key)[1]
-            return passed["target"]
+        def after_one_pass(stats: dict[str, PyTree]) -> dict[str, PyTree]:
+            return encoder.forward(state.params, stats, streams, key=key)[1]
 
-        zero, one = after_one_pass(0.0), after_one_pass(1.0)
-        return jax.tree.map(lambda z, o: z / (1.0 - (o - z)), zero, one)
+        zero = after_one_pass(jax.tree.map(jnp.zeros_like, state.stats))
+        again = after_one_pass(zero)
+        return jax.tree.map(_batch_value, zero["target"], again["target"])
 
     def after(state: TrainState, batch: Batch, key: Key) -> TrainState:
         count = state.step.astype(jnp.float32) + 1.0

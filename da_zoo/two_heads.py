@@ -177,7 +177,8 @@ def _everything(path: str) -> bool:
 
 
 def _is_head(path: str) -> bool:
-    return path.startswith("head_")
+    # The third head, of the target's own task, learns in the task step alone.
+    return path.split("/", 1)[0] in ("head_source", SECOND)
 
 
 def _is_encoder(path: str) -> bool:

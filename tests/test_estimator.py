@@ -93,6 +93,17 @@ def test_methods_with_target_labels(data):
         adapter("fine_tuning").fit(X, y, X_target)
 
 
+def test_domain_numbers_tell_several_sources_apart(data):
+    X, y, X_target = data
+    both, labels = np.r_[X, X + 0.5, X_target], np.r_[y, y, y]
+    domain = np.repeat([7, 3, -1], 80)
+    fitted = adapter("m3sda").fit(both, labels, sample_domain=domain)
+    assert int(fitted.result_.state.hparams["sources"]) == 2
+    assert fitted.score(X_target, y) > 0.8
+    pooled = adapter("m3sda").fit(both, labels, sample_domain=np.sign(domain))
+    assert int(pooled.result_.state.hparams["sources"]) == 1
+
+
 def test_pipeline_and_grid_search_take_both_domains_in_x(data):
     X, y, X_target = data
     both, labels = np.r_[X, X_target], np.r_[y, y]
@@ -168,3 +179,9 @@ def test_images_of_another_size_are_refused():
     fitted = adapter("source_only").fit(images, y)
     with pytest.raises(ValueError, match=r"rows of shape \(8, 8, 1\)"):
         fitted.predict(images[:, :6])
+
+
+def test_a_method_with_an_unknown_class_is_refused(data):
+    X, y, X_target = data
+    with pytest.raises(ValueError, match="unknown class"):
+        adapter("osbp").fit(X, y, X_target)

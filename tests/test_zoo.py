@@ -12,7 +12,9 @@ import pytest
 import da_zoo
 from da_zoo import METHODS, ArrayData, build_recipe, fit, network_by_name
 from da_zoo.programs import forget_programs
+from da_zoo.step import make_train_step
 from da_zoo.testing import check_adapter, example_batch, toy_data
+from da_zoo.types import Examples
 
 NETWORK = network_by_name("mlp", hidden=(8, 4))
 LABEL_SPACES = {"same_task": 3, "other_task": {"source": 3, "target": 3}}
@@ -71,6 +73,50 @@ def test_loops_and_devices_end_alike(name):
 @pytest.mark.parametrize("policy", ["joint", "domain_specific", "frozen"])
 def test_the_contract_holds_under_every_batch_norm_policy(policy):
     check_adapter(recipe_of("dann", batch_norm=policy), toy_data())
+
+
+def weighted(batch, altered):
+    """The batch with two rows of each stream as padding, which may be altered."""
+
+    def pad(rows):
+        weight = jnp.ones(rows.index.shape).at[jnp.array([1, 6])].set(0.0)
+        if altered:
+            padding = weight == 0
+            x = jnp.where(padding[:, None], 7.0 - 3.0 * rows.x, rows.x)
+            rows = rows._replace(x=x, y=jnp.where(padding, (rows.y + 1) % 3, rows.y))
+        return rows._replace(weight=weight)
+
+    return jax.tree.map(pad, batch, is_leaf=lambda node: isinstance(node, Examples))
+
+
+@pytest.mark.parametrize(
+    ("name", "track"),
+    [
+        # The track in which a method adapts without labels, if it has both.
+        pytest.param(
+            *(name, track),
+            marks=pytest.mark.slow if track == "F" and "U" in spec.tracks else (),
+        )
+        for name, spec in METHODS.items()
+        for track in sorted(spec.tracks)
+    ],
+)
+def test_what_padding_rows_hold_changes_nothing(name, track):
+    """Rows of weight 0 enter no loss and no statistic, whatever is in them."""
+    learned = False
+    for phase in recipe_of(name, track, batch_norm="joint"):
+        batch = example_batch(toy_data(), phase.uses)
+        state = jax.jit(phase.adapter.init)(jax.random.key(0), batch)
+        # Mid-training, where ramps are not 0.
+        state = state._replace(total_steps=jnp.float32(8), step=jnp.int32(4))
+        step = make_train_step(phase.adapter, donate=False)
+        ends = [step(state, weighted(batch, altered))[0] for altered in (False, True)]
+        once, again = (leaves_by_path((end.params, end.stats)) for end in ends)
+        for path in once:
+            np.testing.assert_array_equal(once[path], again[path], err_msg=path)
+        start = leaves_by_path((state.params, state.stats))
+        learned |= any(not np.array_equal(start[path], once[path]) for path in once)
+    assert learned
 
 
 def joint(spec):

@@ -20,7 +20,9 @@ def domain_adversarial(
     Args:
         logits_source: discriminator outputs [n] for source rows, before any sigmoid.
         logits_target: the same [m] for target rows.
-        weight_source: [n] row weights, 0 = padding.
+        weight_source: [n] row weights, 0 = padding. A discriminator shares its weights
+            between rows: zero padding before it, by
+            :func:`da_zoo.losses.weighting.without_padding`.
         weight_target: [m] row weights, 0 = padding.
 
     Returns:

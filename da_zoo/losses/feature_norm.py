@@ -4,11 +4,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from da_zoo.losses.weighting import weighted_mean, without_padding
+
 __all__ = ["stepwise_feature_norm"]
 
 
 def stepwise_feature_norm(
-    features: Float[Array, "n d"], step: float | Float[Array, ""] = 1.0
+    features: Float[Array, "n d"],
+    step: float | Float[Array, ""] = 1.0,
+    *,
+    weight: Float[Array, " n"] | None = None,
 ) -> Float[Array, ""]:
     """Asks every norm to be ``step`` larger than it is now.
 
@@ -18,6 +23,7 @@ def stepwise_feature_norm(
     Args:
         features: [n, d]; rows of zeros stay where they are.
         step: how much larger.
+        weight: [n] row weights, 0 = padding; all 0 gives 0.
 
     Example:
         >>> gradient = jax.grad(stepwise_feature_norm)(jnp.array([[3.0, 4.0]]))
@@ -28,7 +34,9 @@ def stepwise_feature_norm(
         Xu et al., "Larger Norm More Transferable: An Adaptive Feature Norm Approach for
         Unsupervised Domain Adaptation", ICCV 2019, equation 7.
     """
+    features = without_padding(features, weight)
     squares = jnp.sum(jnp.square(features), axis=1)
     # The root has no gradient at 0, where dead units put whole rows.
     norms = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)
-    return jnp.mean(jnp.square(norms - jax.lax.stop_gradient(norms) - step))
+    growth = norms - jax.lax.stop_gradient(norms)
+    return weighted_mean(jnp.square(growth - step), weight)

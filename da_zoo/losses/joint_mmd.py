@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.losses.mmd import POWERS, squared_distances
+from da_zoo.losses.weighting import pair_mean, pair_weights, without_padding
 from da_zoo.naming import choose
 
 __all__ = ["joint_mmd_squared"]
@@ -27,6 +28,9 @@ def joint_mmd_squared(
     target: Sequence[Float[Array, "m _"]],
     bandwidths: Sequence[float | None],
     estimator: str = "u",
+    *,
+    weight_source: Float[Array, " n"] | None = None,
+    weight_target: Float[Array, " m"] | None = None,
 ) -> Float[Array, ""]:
     """Squared MMD under the product, over layers, of Gaussian kernels.
 
@@ -36,6 +40,8 @@ def joint_mmd_squared(
         bandwidths: for each layer an absolute sigma, or None for the sum of five
             kernels of ``sigma^2 = 2^k mean d^2``, k = -3..1, under stop-gradient.
         estimator: "u" (unbiased, may be negative) or "v" (biased, at least 0).
+        weight_source: [n] row weights, 0 = padding.
+        weight_target: [m] row weights, 0 = padding.
 
     Raises:
         ValueError: for an unknown estimator, or numbers of layers that differ.
@@ -57,25 +63,27 @@ def joint_mmd_squared(
             f"{len(source)}, {len(target)} and {len(bandwidths)}"
         )
     n, m = source[0].shape[0], target[0].shape[0]
+    weight = None
+    if weight_source is not None or weight_target is not None:
+        w_s = jnp.ones(n) if weight_source is None else weight_source
+        w_t = jnp.ones(m) if weight_target is None else weight_target
+        weight = jnp.concatenate([w_s, w_t])
+    pairs = pair_weights(weight, weight, (n + m, n + m))
     joint = jnp.ones((n + m, n + m))
     for a, b, bandwidth in zip(source, target, bandwidths, strict=True):
-        rows = jnp.concatenate([a, b])
+        rows = without_padding(jnp.concatenate([a, b]), weight)
         squared = squared_distances(rows, rows)
-        joint = joint * _kernel(squared, _detached_mean(squared), bandwidth)
-    own_source, own_target = jnp.ones((n, n)), jnp.ones((m, m))
-    if estimator == "u":
-        own_source, own_target = own_source - jnp.eye(n), own_target - jnp.eye(m)
+        # A bandwidth with a gradient lets the loss fall by stretching features.
+        mean_square = jax.lax.stop_gradient(pair_mean(squared, pairs))
+        joint = joint * _kernel(squared, mean_square, bandwidth)
 
-    def mean(kernel: Array, pairs: Array) -> Array:
-        return jnp.sum(kernel * pairs) / jnp.maximum(jnp.sum(pairs), 1.0)
+    def own(weight: Array | None, size: int) -> Array:
+        every = jnp.ones((size, size)) if weight is None else jnp.outer(weight, weight)
+        return every * (1.0 - jnp.eye(size)) if estimator == "u" else every
 
+    across = pair_weights(weight_source, weight_target, (n, m))
     return (
-        mean(joint[:n, :n], own_source)
-        + mean(joint[n:, n:], own_target)
-        - 2.0 * jnp.mean(joint[:n, n:])
+        pair_mean(joint[:n, :n], own(weight_source, n))
+        + pair_mean(joint[n:, n:], own(weight_target, m))
+        - 2.0 * pair_mean(joint[:n, n:], across)
     )
-
-
-def _detached_mean(squared: Array) -> Array:
-    """A bandwidth with a gradient lets the loss fall by stretching features."""
-    return jax.lax.stop_gradient(jnp.mean(squared))

@@ -5,6 +5,13 @@ import itertools
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from da_zoo.losses.weighting import (
+    pair_mean,
+    pair_weights,
+    weighted_mean,
+    without_padding,
+)
+
 __all__ = [
     "central_moment_discrepancy",
     "higher_order_moments",
@@ -23,6 +30,9 @@ def central_moment_discrepancy(
     features_target: Float[Array, "m d"],
     moments: int = 5,
     span: float = 1.0,
+    *,
+    weight_source: Float[Array, " n"] | None = None,
+    weight_target: Float[Array, " m"] | None = None,
 ) -> Float[Array, ""]:
     """Distances of means and of marginal central moments 2 to ``moments``, summed.
 
@@ -32,6 +42,8 @@ def central_moment_discrepancy(
         moments: how many, at least 1.
         span: length of the interval that holds the features; the k-th term is divided
             by ``span ** k``.
+        weight_source: [n] row weights, 0 = padding.
+        weight_target: [m] row weights, 0 = padding.
 
     Raises:
         ValueError: if ``moments`` is below 1 or ``span`` is not positive.
@@ -49,13 +61,16 @@ def central_moment_discrepancy(
         raise ValueError(f"moments must be at least 1, got {moments}")
     if span <= 0:
         raise ValueError(f"span must be positive, got {span}")
-    means = [jnp.mean(f, axis=0) for f in (features_source, features_target)]
-    total = _norm(means[0] - means[1]) / span
-    centred_source = features_source - means[0][None, :]
-    centred_target = features_target - means[1][None, :]
+    kept_source = without_padding(features_source, weight_source)
+    kept_target = without_padding(features_target, weight_target)
+    mean_source = weighted_mean(kept_source, weight_source)
+    mean_target = weighted_mean(kept_target, weight_target)
+    total = _norm(mean_source - mean_target) / span
+    centred_source = kept_source - mean_source[None, :]
+    centred_target = kept_target - mean_target[None, :]
     for order in range(2, moments + 1):
-        gap = jnp.mean(centred_source**order, axis=0) - jnp.mean(
-            centred_target**order, axis=0
+        gap = weighted_mean(centred_source**order, weight_source) - weighted_mean(
+            centred_target**order, weight_target
         )
         total = total + _norm(gap) / span**order
     return total
@@ -65,6 +80,9 @@ def higher_order_moments(
     features_source: Float[Array, "n d"],
     features_target: Float[Array, "m d"],
     order: int = 3,
+    *,
+    weight_source: Float[Array, " n"] | None = None,
+    weight_target: Float[Array, " m"] | None = None,
 ) -> Float[Array, ""]:
     """Squared distance of mean ``order``-fold tensor powers, over ``d ** order``.
 
@@ -75,6 +93,8 @@ def higher_order_moments(
         features_source: [n, d].
         features_target: [m, d].
         order: p, at least 1; 1 matches means, 2 uncentred second moments.
+        weight_source: [n] row weights, 0 = padding.
+        weight_target: [m] row weights, 0 = padding.
 
     Returns:
         At least 0.
@@ -93,14 +113,20 @@ def higher_order_moments(
     """
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
-    source, target = features_source, features_target
+    source = without_padding(features_source, weight_source)
+    target = without_padding(features_target, weight_target)
     # The scale goes in before the power, which large features would overflow.
     scale = 1.0 / source.shape[1]
 
-    def mean(a: Array, b: Array) -> Array:
-        return jnp.mean((scale * (a @ b.T)) ** order)
+    def mean(a: Array, w_a: Array | None, b: Array, w_b: Array | None) -> Array:
+        powers = (scale * (a @ b.T)) ** order
+        return pair_mean(powers, pair_weights(w_a, w_b, powers.shape))
 
-    distance = mean(source, source) + mean(target, target) - 2 * mean(source, target)
+    distance = (
+        mean(source, weight_source, source, weight_source)
+        + mean(target, weight_target, target, weight_target)
+        - 2 * mean(source, weight_source, target, weight_target)
+    )
     return jnp.maximum(distance, 0.0)
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from da_zoo.losses.weighting import without_padding
 from da_zoo.types import Key
 
 __all__ = [
@@ -19,11 +20,6 @@ EXACT_UP_TO = 4096
 
 # Axes of their own names: a misfit gets a ValueError that says how to draw them.
 Projections = tuple[Float[Array, "d_drawn r"], Float[Array, "k_drawn r_drawn"]]
-
-
-def _kept(rows: Array, weight: Array | None) -> Array:
-    """Zeroes padding rows: their NaN would poison a shared weight's gradient."""
-    return rows if weight is None else jnp.where(weight[:, None] > 0, rows, 0.0)
 
 
 def multilinear(
@@ -50,7 +46,8 @@ def multilinear(
     References:
         Long et al., "Conditional Adversarial Domain Adaptation", NeurIPS 2018.
     """
-    features, predictions = _kept(features, weight), _kept(predictions, weight)
+    features = without_padding(features, weight)
+    predictions = without_padding(predictions, weight)
     (n, d), k = features.shape, predictions.shape[1]
     return (features[:, :, None] * predictions[:, None, :]).reshape(n, d * k)
 
@@ -126,8 +123,8 @@ def random_multilinear(
             f", features and predictions are {d} and {k} wide; draw them with"
             f" random_projections(key, {d}, {k}, r)"
         )
-    left = _kept(features, weight) @ for_features
-    right = _kept(predictions, weight) @ for_predictions
+    left = without_padding(features, weight) @ for_features
+    right = without_padding(predictions, weight) @ for_predictions
     return left * right / jnp.sqrt(jnp.asarray(r, left.dtype))
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from da_zoo.losses.weighting import weighted_mean
+from da_zoo.losses.weighting import weighted_mean, without_padding
 
 __all__ = [
     "batch_nuclear_norm",
@@ -45,7 +45,7 @@ def mean_entropy(
         Grandvalet and Bengio, "Semi-supervised Learning by Entropy Minimization",
         NeurIPS 2004.
     """
-    return weighted_mean(entropies(logits), weight)
+    return weighted_mean(entropies(without_padding(logits, weight)), weight)
 
 
 def minimum_class_confusion(
@@ -76,7 +76,7 @@ def minimum_class_confusion(
         Jin et al., "Minimum Class Confusion for Versatile Domain Adaptation", ECCV
         2020, equations 2 to 6.
     """
-    softened = logits / temperature
+    softened = without_padding(logits, weight) / temperature
     p = jax.nn.softmax(softened, axis=1)
     rows = jnp.ones(p.shape[0]) if weight is None else weight
     p = jnp.where(rows[:, None] > 0, p, 0.0)
@@ -121,7 +121,7 @@ def batch_nuclear_norm(
         "Fast Batch Nuclear-norm Maximization and Minimization for Robust Domain
         Adaptation", 2021 (arXiv:2107.06154).
     """
-    p = jax.nn.softmax(logits, axis=1)
+    p = jax.nn.softmax(without_padding(logits, weight), axis=1)
     rows = jnp.ones(p.shape[0]) if weight is None else weight
     p = jnp.where(rows[:, None] > 0, p, 0.0)
     count = jnp.maximum(jnp.sum(rows > 0), 1)

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from da_zoo.losses.weighting import without_padding
+
 __all__ = ["safe_svd", "subspace_distance"]
 
 BLUR = 1e-5
@@ -90,13 +92,6 @@ def _root(squares: Array) -> Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
 
 
-def _without_padding(features: Array, weight: Array | None) -> Array:
-    """Zeroes padding rows: they add nothing to a span."""
-    if weight is None:
-        return features
-    return jnp.where(weight[:, None] > 0, features, 0.0)
-
-
 def _distance(
     features_source: Array, features_target: Array, directions: int
 ) -> tuple[Array, Array]:
@@ -164,8 +159,9 @@ def subspace_distance(
         directions = most if most < d else max(d // 2, 1)
     if directions < 1:
         raise ValueError(f"directions must be at least 1, got {directions}")
+    # Rows of zeros add nothing to a span.
     return _distance(
-        _without_padding(features_source, weight_source),
-        _without_padding(features_target, weight_target),
+        without_padding(features_source, weight_source),
+        without_padding(features_target, weight_target),
         min(directions, most),
     )

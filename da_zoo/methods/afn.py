@@ -20,10 +20,13 @@ __all__ = ["afn"]
 @functools.lru_cache(maxsize=64)
 def _value(step: float) -> Callable[[Forward], Float[Array, ""]]:
     def value(forward: Forward) -> Float[Array, ""]:
-        features = forward.features
-        return stepwise_feature_norm(features["source"], step) + stepwise_feature_norm(
-            features["target"], step
+        source, target = (
+            stepwise_feature_norm(
+                forward.features[name], step, weight=forward.weights[name]
+            )
+            for name in ("source", "target")
         )
+        return source + target
 
     return value
 

@@ -20,7 +20,9 @@ __all__ = ["bnm"]
 @functools.lru_cache(maxsize=64)
 def _value(fast: bool) -> Callable[[Forward], Float[Array, ""]]:
     def value(forward: Forward) -> Float[Array, ""]:
-        return -batch_nuclear_norm(forward.logits["target"], fast=fast)
+        return -batch_nuclear_norm(
+            forward.logits["target"], fast=fast, weight=forward.weights["target"]
+        )
 
     return value
 

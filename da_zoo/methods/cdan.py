@@ -22,6 +22,7 @@ from da_zoo.losses.multilinear import (
     random_projections,
 )
 from da_zoo.losses.prediction import entropies
+from da_zoo.losses.weighting import weighted_mean
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.schedules import schedule_by_name
@@ -32,10 +33,16 @@ from da_zoo.types import Key, Params, Recipe, TrainState
 __all__ = ["cdan", "conditional_alignment"]
 
 
-def _certainty(logits: Float[Array, "n k"]) -> Float[Array, " n"]:
-    """Weights 1 + exp(-H), mean 1 over the domain's rows, without a gradient."""
-    weight = 1.0 + jnp.exp(-entropies(jax.lax.stop_gradient(logits)))
-    return weight / jnp.mean(weight)
+def _certainty(
+    logits: Float[Array, "n k"], weight: Float[Array, " n"] | None = None
+) -> Float[Array, " n"]:
+    """Weights 1 + exp(-H), mean 1 over the domain's rows, without a gradient.
+
+    Row weights multiply them, and count in that mean; padding (0) stays 0.
+    """
+    certain = 1.0 + jnp.exp(-entropies(jax.lax.stop_gradient(logits)))
+    certain = certain / weighted_mean(certain, weight)
+    return certain if weight is None else jnp.where(weight > 0, certain * weight, 0.0)
 
 
 @functools.lru_cache(maxsize=64)
@@ -74,26 +81,29 @@ def conditional_alignment(
         del key
         strength = state.hparams["trade_off"] * ramp(progress(state))
         projections = state.extra.get("projections")
-        outputs, weights = {}, {}
+        outputs, weights, right = {}, {}, {}
         for name in ("source", "target"):
-            logits = forward.logits[name]
+            logits, rows = forward.logits[name], forward.weights[name]
             predictions = jax.nn.softmax(logits, axis=1)
             if not attached:
                 predictions = jax.lax.stop_gradient(predictions)
-            joint = conditional_map(forward.features[name], predictions, projections)
+            joint = conditional_map(
+                forward.features[name], predictions, projections, weight=rows
+            )
             reversed_ = reverse_gradient(joint, strength)
             outputs[name] = discriminator.apply(params, reversed_)
-            weights[name] = _certainty(logits) if entropy else None
+            weights[name] = _certainty(logits, rows) if entropy else rows
+            hits = outputs[name] > 0 if name == "source" else outputs[name] <= 0
+            right[name] = weighted_mean(hits.astype(jnp.float32), rows)
         domain_loss = domain_adversarial(
             outputs["source"],
             outputs["target"],
             weight_source=weights["source"],
             weight_target=weights["target"],
         )
-        right = jnp.mean(outputs["source"] > 0) + jnp.mean(outputs["target"] <= 0)
         return domain_loss, {
             "domain_loss": domain_loss,
-            "domain_accuracy": 0.5 * right,
+            "domain_accuracy": 0.5 * (right["source"] + right["target"]),
             "reversal": strength,
         }
 

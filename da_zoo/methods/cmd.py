@@ -89,7 +89,7 @@ SPEC = MethodSpec(
   title = {Central Moment Discrepancy (CMD) for Domain-Invariant Representation
            Learning},
   author = {Zellinger, Werner and Grubinger, Thomas and Lughofer, Edwin and
-            Natschl{\"a}ger, Thomas and Saminger-Platz, Susanne},
+            Natschl{\\"a}ger, Thomas and Saminger-Platz, Susanne},
   booktitle = {International Conference on Learning Representations},
   year = {2017}
 }""",

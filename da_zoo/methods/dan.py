@@ -20,7 +20,7 @@ __all__ = ["dan"]
 @functools.lru_cache(maxsize=64)
 def _distance(
     estimator: str, bandwidths: tuple[float, ...] | None
-) -> Callable[[Array, Array], Float[Array, ""]]:
+) -> Callable[..., Float[Array, ""]]:
     choose(dict.fromkeys(("u", "v", "linear"), 0), estimator, "estimator")
     return functools.partial(mmd_squared, bandwidths=bandwidths, estimator=estimator)
 

@@ -16,6 +16,7 @@ from da_zoo.compose import progress
 from da_zoo.discriminator import make_discriminator
 from da_zoo.layers import reverse_gradient
 from da_zoo.losses.adversarial import domain_adversarial
+from da_zoo.losses.weighting import weighted_mean, without_padding
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.schedules import schedule_by_name
@@ -36,14 +37,24 @@ def _alignment(hidden: tuple[int, ...], reversal: str) -> Alignment:
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         del key
         strength = state.hparams["trade_off"] * ramp(progress(state))
-        logits_source, logits_target = (
-            discriminator.apply(
-                params, reverse_gradient(forward.features[stream], strength)
-            )
+        weights = forward.weights
+        kept = {
+            stream: without_padding(forward.features[stream], weights[stream])
             for stream in ("source", "target")
+        }
+        logits_source, logits_target = (
+            discriminator.apply(params, reverse_gradient(rows, strength))
+            for rows in kept.values()
         )
-        domain_loss = domain_adversarial(logits_source, logits_target)
-        right = jnp.mean(logits_source > 0) + jnp.mean(logits_target <= 0)
+        domain_loss = domain_adversarial(
+            logits_source,
+            logits_target,
+            weight_source=weights["source"],
+            weight_target=weights["target"],
+        )
+        right = weighted_mean(
+            (logits_source > 0).astype(jnp.float32), weights["source"]
+        ) + weighted_mean((logits_target <= 0).astype(jnp.float32), weights["target"])
         return domain_loss, {
             "domain_loss": domain_loss,
             "domain_accuracy": 0.5 * right,

@@ -22,6 +22,7 @@ from da_zoo.layers import reverse_gradient
 from da_zoo.losses.adversarial import domain_adversarial
 from da_zoo.losses.classification import cross_entropy
 from da_zoo.losses.moving_centroids import centroid_distance, moved_centroids
+from da_zoo.losses.weighting import weighted_mean, without_padding
 from da_zoo.network import Network, make_head, mask_classes
 from da_zoo.optimizers import make_optimizer
 from da_zoo.own_norms import requiring_norms, with_own_norms
@@ -75,7 +76,7 @@ def _stage_one(
         }
         scores, centroids = [], {}
         for name in ("source", "target"):
-            features = forward.features[name]
+            features = without_padding(forward.features[name], forward.weights[name])
             reversed_ = reverse_gradient(features, strength)
             scores.append(discriminator.apply(params, reversed_))
             centroids[name] = moved_centroids(
@@ -84,7 +85,11 @@ def _stage_one(
                 labels[name],
                 weight=forward.weights[name],
             )
-        domain_loss = domain_adversarial(*scores)
+        domain_loss = domain_adversarial(
+            *scores,
+            weight_source=forward.weights["source"],
+            weight_target=forward.weights["target"],
+        )
         distance = centroid_distance(
             centroids["source"], centroids["target"], state.hparams["classes_source"]
         )
@@ -152,7 +157,9 @@ def _stage_two(
         target = cross_entropy(logits, labels, weight=batch.target.weight)
         metrics |= {
             "pseudo_label_loss": target,
-            "labels_changed": jnp.mean((labels != _top(first)).astype(jnp.float32)),
+            "labels_changed": weighted_mean(
+                (labels != _top(first)).astype(jnp.float32), batch.target.weight
+            ),
         }
         return task + target, Aux(forward.stats, metrics, state.extra)
 

@@ -17,7 +17,7 @@ __all__ = ["entropy_minimization"]
 
 
 def _value(forward: Forward) -> Float[Array, ""]:
-    return mean_entropy(forward.logits["target"])
+    return mean_entropy(forward.logits["target"], weight=forward.weights["target"])
 
 
 def entropy_minimization(

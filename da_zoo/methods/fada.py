@@ -18,6 +18,7 @@ from da_zoo.optimizers import make_optimizer
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.schedules import SCHEDULES, schedule_by_name
 from da_zoo.settings import Settings, resolve_settings, shared_classes
+from da_zoo.source_free import ENCODER
 from da_zoo.supervised import supervised_model
 from da_zoo.target_statistics import target_statistics
 from da_zoo.types import Aux, Batch, Key, Params, Phase, Recipe, TrainState, Update
@@ -113,7 +114,7 @@ def _updates(
     steps, decay = make_optimizer(optimizer), SCHEDULES[schedule]
     return (
         Update("discriminator", discriminator_loss, ("discriminator",), steps, decay),
-        Update("task", confusion_loss, ("encoder", "head_source"), steps, decay),
+        Update("task", confusion_loss, (*ENCODER, "head_source"), steps, decay),
     )
 
 

@@ -39,7 +39,14 @@ def _value(estimator: str) -> Callable[[Forward], Float[Array, ""]]:
 
     def value(forward: Forward) -> Float[Array, ""]:
         source, target = (_layers(forward, name) for name in ("source", "target"))
-        return joint_mmd_squared(source, target, BANDWIDTHS, estimator)
+        return joint_mmd_squared(
+            source,
+            target,
+            BANDWIDTHS,
+            estimator,
+            weight_source=forward.weights["source"],
+            weight_target=forward.weights["target"],
+        )
 
     return value
 
@@ -78,7 +85,12 @@ def _adversarial(estimator: str, schedule: str, width: int) -> Alignment:
             ]
 
         found = joint_mmd_squared(
-            mapped("source"), mapped("target"), BANDWIDTHS, estimator
+            mapped("source"),
+            mapped("target"),
+            BANDWIDTHS,
+            estimator,
+            weight_source=forward.weights["source"],
+            weight_target=forward.weights["target"],
         )
         weight = state.hparams["trade_off"] * ramp(progress(state))
         return weight * found, {"joint_mmd_squared": found}

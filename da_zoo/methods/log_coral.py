@@ -17,7 +17,7 @@ __all__ = ["log_coral"]
 
 
 @functools.lru_cache(maxsize=64)
-def _distance(regularisation: float) -> Callable[[Array, Array], Float[Array, ""]]:
+def _distance(regularisation: float) -> Callable[..., Float[Array, ""]]:
     if not regularisation > 0:
         raise ValueError(
             f"regularisation must be positive, got {regularisation}; 0.01 times the "

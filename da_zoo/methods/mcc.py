@@ -20,7 +20,9 @@ __all__ = ["mcc"]
 @functools.lru_cache(maxsize=64)
 def _value(temperature: float) -> Callable[[Forward], Float[Array, ""]]:
     def value(forward: Forward) -> Float[Array, ""]:
-        return minimum_class_confusion(forward.logits["target"], temperature)
+        return minimum_class_confusion(
+            forward.logits["target"], temperature, weight=forward.weights["target"]
+        )
 
     return value
 

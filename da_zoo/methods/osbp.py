@@ -105,7 +105,7 @@ def osbp(
         resolve_classes(head, width),
         training,
         _alignment(boundary, trade_off_schedule),
-        hparams={"trade_off": trade_off},
+        hparams={"trade_off": trade_off, "known": known.source},
         labelled_target=False,
     )
 

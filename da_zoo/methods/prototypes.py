@@ -96,9 +96,12 @@ def _predict(plain: Callable[..., Predictions]) -> Callable[..., Predictions]:
         means, counts = state.extra["means"], state.extra["counts"]
         differences = given.features[:, None, :] - means[None, :, :]
         raw = -jnp.sum(jnp.square(differences), axis=2)
+        classes = state.hparams["classes_target"]
         # A class without a labelled row has no mean to be near to.
-        seen = jnp.where(counts[None, :] > 0, raw, -1e9)
-        logits = mask_classes(seen, state.hparams["classes_target"])
+        seen = (counts > 0) & (jnp.arange(counts.shape[0]) < classes)
+        # From the nearest mean on: a mask is finite, and distances may be huge.
+        nearest = jnp.max(jnp.where(seen, raw, -jnp.inf), axis=1, keepdims=True)
+        logits = mask_classes(jnp.where(seen, raw - nearest, -1e9), classes)
         return Predictions(
             {"source": given.logits["source"], "target": logits}, given.features
         )

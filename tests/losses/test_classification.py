@@ -90,3 +90,20 @@ def test_domain_adversarial_weights_and_extremes():
     np.testing.assert_allclose(ours, domain_adversarial(source[:1], target), rtol=1e-6)
     huge = jnp.array([1e6, -1e6])
     assert np.isfinite(domain_adversarial(huge, huge))
+
+
+@pytest.mark.parametrize("junk", [7.0, 1e30, -1e30])
+def test_domain_adversarial_gradients_stop_at_padding(junk):
+    source, target = jnp.array([0.3, -1.2, 2.0]), jnp.array([0.5, -0.7])
+    slopes_of = jax.value_and_grad(domain_adversarial, (0, 1))
+    value, slopes = slopes_of(source, target)
+    padded, padded_slopes = slopes_of(
+        jnp.append(source, junk),
+        jnp.append(target, junk),
+        weight_source=jnp.array([1.0, 1.0, 1.0, 0.0]),
+        weight_target=jnp.array([1.0, 1.0, 0.0]),
+    )
+    np.testing.assert_allclose(padded, value, rtol=1e-6)
+    for ours, alone in zip(padded_slopes, slopes, strict=True):
+        np.testing.assert_allclose(ours[:-1], alone, rtol=1e-6)
+        assert float(ours[-1]) == 0.0

@@ -33,6 +33,29 @@ def test_a_step_down_enlarges_every_norm_and_rows_of_zeros_stay():
     np.testing.assert_allclose((after - before)[kept], np.full(6, 1 / 7), rtol=1e-4)
 
 
+@pytest.mark.parametrize("junk", [np.nan, np.inf, 1e30])
+def test_padding_changes_neither_value_nor_gradient(junk, x64):
+    slopes_of = jax.value_and_grad(stepwise_feature_norm)
+    value, gradient = slopes_of(jnp.asarray(FEATURES), 0.3)
+    longer = jnp.concatenate([jnp.asarray(FEATURES), jnp.full((2, 5), junk)])
+    weight = jnp.array([1.0] * 7 + [0.0] * 2)
+    padded, slopes = slopes_of(longer, 0.3, weight=weight)
+    np.testing.assert_allclose(padded, value, rtol=1e-10)
+    np.testing.assert_allclose(slopes[:7], gradient, rtol=1e-9)
+    assert not slopes[7:].any()
+    assert float(stepwise_feature_norm(longer, weight=0.0 * weight)) == 0.0
+
+
+def test_weights_share_out_the_pull(x64):
+    weight = np.random.default_rng(1).uniform(0.2, 2.0, size=7)
+    gradient = jax.grad(stepwise_feature_norm)(
+        jnp.asarray(FEATURES), 0.3, weight=jnp.asarray(weight)
+    )
+    units = FEATURES / np.linalg.norm(FEATURES, axis=1)[:, None]
+    share = weight / weight.sum()
+    np.testing.assert_allclose(gradient, -0.6 * share[:, None] * units, rtol=1e-9)
+
+
 def test_the_method_pulls_in_both_domains_with_the_papers_weight():
     recipe = methods.afn(network_by_name("mlp", hidden=(8, 4)), classes=3)
     batch = example_batch(toy_data(), recipe[0].uses)

@@ -105,6 +105,109 @@ def test_feature_norm_gradient_has_constant_length_and_survives_zeros():
     np.testing.assert_array_equal(gradient[7], 0.0)
 
 
+W_X, W_Y = RNG.uniform(0.2, 2.0, size=7), RNG.uniform(0.2, 2.0, size=5)
+WEIGHTS = {"weight_source": W_X, "weight_target": W_Y}
+
+
+def joint(x, y, estimator="u", **weights):
+    layers = ([x, 0.5 * x[:, 1:]], [y, 0.5 * y[:, 1:]])
+    return joint_mmd_squared(*layers, [None, 0.92], estimator, **weights)
+
+
+PADDED = {
+    "central": central_moment_discrepancy,
+    "higher": higher_order_moments,
+    "joint, u": joint,
+    "joint, v": lambda x, y, **k: joint(x, y, "v", **k),
+}
+
+
+@pytest.mark.parametrize("junk", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("name", PADDED)
+def test_padding_changes_neither_value_nor_gradient(name, junk, x64):
+    loss = PADDED[name]
+    x, y = jnp.asarray(X), jnp.asarray(Y)
+    slopes_of = jax.value_and_grad(loss, argnums=(0, 1))
+    value, slopes = slopes_of(x, y)
+    rows = jnp.full((2, 3), junk)
+    longer = jnp.concatenate([x, rows]), jnp.concatenate([rows, y])
+    padded, padded_slopes = slopes_of(
+        *longer,
+        weight_source=jnp.array([1.0] * 7 + [0.0] * 2),
+        weight_target=jnp.array([0.0] * 2 + [1.0] * 5),
+    )
+    np.testing.assert_allclose(padded, value, rtol=1e-9)
+    np.testing.assert_allclose(padded_slopes[0][:7], slopes[0], rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(padded_slopes[1][2:], slopes[1], rtol=1e-8, atol=1e-12)
+    assert not padded_slopes[0][7:].any()
+    assert not padded_slopes[1][:2].any()
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_one_side_may_have_weights_alone(name, x64):
+    x, y = jnp.asarray(X), jnp.asarray(Y)
+    for side, n in (("weight_source", 7), ("weight_target", 5)):
+        np.testing.assert_allclose(
+            PADDED[name](x, y, **{side: jnp.ones(n)}), PADDED[name](x, y), rtol=1e-9
+        )
+
+
+def test_weighted_central_moments(x64):
+    expected = 0.0
+    sides = ((X, W_X), (Y, W_Y))
+    means = [np.average(z, axis=0, weights=w) for z, w in sides]
+    for k in range(1, 5):
+        moments = [
+            np.average((z - (m if k > 1 else 0.0)) ** k, axis=0, weights=w)
+            for (z, w), m in zip(sides, means, strict=True)
+        ]
+        expected += np.linalg.norm(moments[0] - moments[1]) / 2**k
+    ours = central_moment_discrepancy(
+        jnp.asarray(X), jnp.asarray(Y), 4, span=2.0, **on_device(WEIGHTS)
+    )
+    np.testing.assert_allclose(ours, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_weighted_higher_moments(order, x64):
+    total = 0.0
+    for indices in itertools.product(range(3), repeat=order):
+        moments = [
+            np.average(np.prod(z[:, list(indices)], axis=1), weights=w)
+            for z, w in ((X, W_X), (Y, W_Y))
+        ]
+        total += (moments[0] - moments[1]) ** 2
+    ours = higher_order_moments(
+        jnp.asarray(X), jnp.asarray(Y), order, **on_device(WEIGHTS)
+    )
+    np.testing.assert_allclose(ours, total / 3**order, rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["u", "v"])
+def test_weighted_joint_mmd_of_one_layer_is_weighted_mmd(estimator, x64):
+    x, y = jnp.asarray(X), jnp.asarray(Y)
+    weights = on_device(WEIGHTS)
+    np.testing.assert_allclose(
+        joint_mmd_squared([x], [y], [None], estimator, **weights),
+        mmd_squared(x, y, None, estimator, **weights),
+        rtol=1e-9,
+    )
+
+
+def test_weights_of_a_joint_mmd_are_multiplicities(x64):
+    x, y = jnp.asarray(X), jnp.asarray(Y)
+    counts = jnp.array([1, 2, 0, 1, 3, 1, 1])
+    np.testing.assert_allclose(
+        joint(x, y, "v", weight_source=counts.astype(x.dtype)),
+        joint(jnp.repeat(x, counts, axis=0), y, "v"),
+        rtol=1e-9,
+    )
+
+
+def on_device(weights):
+    return {name: jnp.asarray(weight) for name, weight in weights.items()}
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [

@@ -111,14 +111,16 @@ def test_a_step_down_lowers_it_and_masked_classes_change_nothing(name, x64):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_padding_rows_change_nothing(name, x64):
-    padded = jnp.concatenate([jnp.asarray(LOGITS), jnp.full((3, 4), 7.0)])
+@pytest.mark.parametrize("junk", [7.0, np.nan, np.inf])
+def test_padding_rows_change_neither_value_nor_gradient(name, junk, x64):
+    slopes_of = jax.value_and_grad(LOSSES[name])
+    value, gradient = slopes_of(jnp.asarray(LOGITS))
+    longer = jnp.concatenate([jnp.asarray(LOGITS), jnp.full((3, 4), junk)])
     weight = jnp.array([1.0] * 9 + [0.0] * 3)
-    np.testing.assert_allclose(
-        LOSSES[name](padded, weight=weight),
-        LOSSES[name](jnp.asarray(LOGITS)),
-        rtol=1e-9,
-    )
+    padded, slopes = slopes_of(longer, weight=weight)
+    np.testing.assert_allclose(padded, value, rtol=1e-9)
+    np.testing.assert_allclose(slopes[:9], gradient, rtol=1e-8, atol=1e-12)
+    assert not slopes[9:].any()
 
 
 def test_extreme_logits_stay_finite():

@@ -18,18 +18,19 @@ LOGITS = {name: 2 * RNG.normal(size=(8, 3)) for name in ("source", "target")}
 
 def forward_of(**parts):
     """A pass of which only some parts are given."""
+    parts.setdefault("weights", {"source": None, "target": None})
     return Forward(**({name: {} for name in Forward._fields} | parts))
 
 
-def term(logits, entropy=True, attached=False):
+def term(logits, entropy=True, attached=False, features=None, **parts):
     """The alignment's loss, and the discriminator's parameters."""
     alignment = conditional_alignment(3, (5,), "constant", attached, entropy)
     params = alignment.init(jax.random.key(0), 4)
     recipe = methods.cdan_e(NETWORK, classes=3, discriminator=(5,))
     batch = example_batch(toy_data(), recipe[0].uses)
     state = jax.jit(recipe[0].adapter.init)(jax.random.key(0), batch)
-    features = {k: jnp.asarray(v, jnp.float32) for k, v in FEATURES.items()}
-    forward = forward_of(features=features, logits=logits)
+    features = as_arrays(features or FEATURES)
+    forward = forward_of(features=features, logits=logits, **parts)
     return alignment.loss(params, state, forward, jax.random.key(0))[0], params
 
 
@@ -67,6 +68,35 @@ def test_the_loss_by_hand(entropy):
         losses = np.log1p(np.exp(-sign * scores(params, joint)))
         expected += 0.5 * (w * losses).sum()
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+def test_rows_of_weight_zero_change_nothing(entropy):
+    expected, _ = term(as_arrays(LOGITS), entropy)
+    weight = jnp.array([1.0] * 8 + [0.0] * 2)
+    features, logits = (
+        {name: np.concatenate([rows, 9.0 + rows[:2]]) for name, rows in part.items()}
+        for part in (FEATURES, LOGITS)
+    )
+    ours, _ = term(
+        as_arrays(logits),
+        entropy,
+        features=features,
+        weights={"source": weight, "target": weight},
+    )
+    np.testing.assert_allclose(ours, expected, rtol=1e-6)
+
+
+def test_row_weights_multiply_certainty():
+    logits, weight = np.asarray(LOGITS["source"]), np.arange(8.0)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    certain = 1 + np.exp((p * np.log(p)).sum(axis=1))
+    expected = weight * certain / np.average(certain, weights=weight)
+    ours = _certainty(
+        jnp.asarray(logits, jnp.float32).at[0].set(jnp.nan),
+        jnp.asarray(weight, jnp.float32),
+    )
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
 
 
 def test_certain_rows_count_twice_what_undecided_ones_of_many_classes_do():

@@ -78,3 +78,11 @@ def test_where_it_is_defined():
     assert METHODS["fada"].undefined(3, "U") == "needs target labels"
     assert METHODS["fada"].undefined(4, "F") != ""
     assert "target" not in methods.fada(NETWORK, classes=3)[0].uses
+
+
+def test_the_targets_own_norms_are_trained():
+    adapter, state, batch = started(batch_norm="domain_specific")
+    after = jax.jit(adapter.update)(state, batch)[0]
+    before, now = (s.params["encoder_target_norms"] for s in (state, after))
+    moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), before, now)
+    assert min(jax.tree.leaves(moved)) > 0.0

@@ -200,3 +200,19 @@ def test_equal_options_share_the_compiled_step():
     assert one[0].adapter.update is other[0].adapter.update
     summed = methods.mcd(NETWORK, classes=3, reduction="sum")
     assert summed[0].adapter.update is not one[0].adapter.update
+
+
+def test_the_third_head_learns_in_the_task_step_alone():
+    recipe = methods.mcd(NETWORK, classes=OTHER_TASK, labelled_target=True)
+    batch = example_batch(toy_data(), recipe[0].uses)
+    batch = batch._replace(
+        target_labelled=batch.target_labelled._replace(y=batch.target_labelled.y % 2)
+    )
+    state = jax.jit(recipe[0].adapter.init)(jax.random.key(0), batch)
+    holding = [
+        name
+        for name, own in state.opt_state.items()
+        for path, _ in jax.tree_util.tree_leaves_with_path(own)
+        if "head_target" in str(path)
+    ]
+    assert set(holding) == {"task"}

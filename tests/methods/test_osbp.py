@@ -101,3 +101,10 @@ def test_bad_options_are_named():
         methods.osbp(NETWORK, classes=3, boundary=1.0)
     with pytest.raises(ValueError, match="one label space"):
         methods.osbp(NETWORK, classes={"source": 3, "target": 2})
+
+
+def test_source_labels_are_of_the_known_classes():
+    x, y = np.ones((8, 2)), np.arange(8) % 4
+    recipe = methods.osbp(NETWORK, classes=3)
+    with pytest.raises(ValueError, match=r"0\.\.2 .* got 3"):
+        fit(recipe, ArrayData((x, y), x), jax.random.key(0), steps=1)

@@ -48,7 +48,8 @@ def test_predictions_are_distances_to_the_means_of_all_labelled_rows():
     x = np.asarray(data.target.pool)
     predicted = result.predict(x)
     own = np.asarray(predicted.features, np.float64)
-    expected = [[-sum((f - m) ** 2) for m in means] for f in own]
+    expected = np.array([[-sum((f - m) ** 2) for m in means] for f in own])
+    expected -= expected.max(axis=1, keepdims=True)
     np.testing.assert_allclose(
         predicted.logits["target"], expected, rtol=1e-3, atol=1e-4
     )
@@ -89,3 +90,14 @@ def test_another_label_space_and_a_class_without_a_row():
     assert (trained(3, missing).predict(x).logits["target"][:, 2] < -1e8).all()
     hits = logits.argmax(axis=1) == (np.arange(24) % 3 > 0)
     assert hits.mean() > 0.6
+
+
+def test_a_class_without_a_row_loses_however_far_the_means_are():
+    result = trained()
+    means = np.asarray(result.state.extra["means"]) + 1e6
+    counts = np.array([3.0, 0.0, 3.0], np.float32)
+    extra = result.state.extra | {"means": means, "counts": counts}
+    state = result.state._replace(extra=extra)
+    x = np.asarray(toy_data().target.pool)
+    logits = result.adapter.predict(state, x, domain="target").logits["target"]
+    assert not (np.asarray(logits).argmax(axis=1) == 1).any()
