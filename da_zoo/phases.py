@@ -241,18 +241,18 @@ class _Watch:
             f"{last or 'none'}. A smaller learning_rate or trade_off usually helps; "
             "check the scale of the inputs too"
         )
-        self._condemn(good.all(axis=-1), message)
+        self._condemn(np.asarray(good.all(axis=-1)), message)
 
     def judge_state(self, phase: Phase, state: TrainState) -> None:
         """Looks at the statistics of a phase that has no metric to tell by."""
         if any(name.startswith(f"{phase.name}/") for name in self.parts):
             return
         first = 1 if self.seeds.grouped else 0
-        good: Any = np.ones(self.finite.shape, bool)
+        good = np.ones(self.finite.shape, bool)
         for leaf in jax.tree.leaves(state.stats):
             # A copy: the next phase may be given the buffer for good.
             finite = np.isfinite(np.array(leaf))
-            good &= finite.all(axis=tuple(range(first, finite.ndim)))
+            good = good & finite.all(axis=tuple(range(first, finite.ndim)))
         if not good.all():
             self._condemn(
                 good,
