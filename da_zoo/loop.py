@@ -32,7 +32,7 @@ from da_zoo.sweep import (
 from da_zoo.threads import one_at_a_time, side_by_side, worker_count
 from da_zoo.types import Adapter, Key, Predictions, Recipe, TrainState
 
-__all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
+__all__ = ["FitResult", "NonFiniteLossError", "deal_out", "fit", "phase_steps"]
 
 
 class FitResult(NamedTuple):
@@ -169,7 +169,7 @@ def fit(
     plan, width = _plan(
         recipe, job, len(points.points), loop, seeds_mode, memory, threads
     )
-    groups = _groups(recipe, job, points.points, width) if axes else [(recipe, job)]
+    groups = deal_out(recipe, job, points.points, width) if axes else [(recipe, job)]
     one_by_one = bool(axes) and plan.seeds == "sequential"
     units = [
         (members, own, number)
@@ -333,10 +333,17 @@ def _plan(
     return plan, min(each, fitting)
 
 
-def _groups(
+def deal_out(
     recipe: Recipe, job: Job, points: list[dict[str, float]], width: int
 ) -> list[tuple[Recipe, Job]]:
-    """Deals points times seeds out into groups; repeats fill the last one up."""
+    """Deals points times seeds out into groups of one program each.
+
+    Args:
+        recipe: of the method; each group's has the hyper-parameters of its runs.
+        job: data and keys of all seeds; each group's has its own runs'.
+        points: of the sweep.
+        width: runs per group; repeats fill the last one up.
+    """
     keys = jnp.atleast_1d(job.key)
     seeds = keys.shape[0]
     members = len(points) * seeds

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from da_zoo.compose import is_refreshing, named_key
 from da_zoo.data.arrays import ArrayData
 from da_zoo.feed import Feed, Seeds, resolve_pools
-from da_zoo.loop import FitResult, _groups, phase_steps
+from da_zoo.loop import FitResult, deal_out, phase_steps
 from da_zoo.phases import Job
 from da_zoo.programs import (
     Plan,
@@ -84,7 +84,7 @@ def adaptation_effect(
     effect = np.zeros(members)
     pools = resolve_pools("auto", data)
     whole = Job(data, keys, batch_size, "mark", None, "probe")
-    for own_recipe, job in _groups(recipe, whole, points, result.width):
+    for own_recipe, job in deal_out(recipe, whole, points, result.width):
         one_by_one = result.plan.seeds == "sequential"
         for run in range(result.width) if one_by_one else [None]:
             seeds = Seeds(result.width, run)
