@@ -169,16 +169,16 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
         self._refuse_streams(spec, target, labelled)
         network = self._network()
         given = {name: getattr(self, name) for name in self._given}
+        sources = _by_source(inputs, self._encode(labels), origin)
         recipe = build_recipe(
             spec,
             network,
             classes=len(self.classes_),
             labelled_target=labelled is not None,
-            sources=1 if origin is None else len(np.unique(origin)),
+            sources=len(sources) if isinstance(sources, list) else 1,
             **given,
         )
         pair = None if labelled is None else (labelled[0], self._encode(labelled[1]))
-        sources = _by_source(inputs, self._encode(labels), origin)
         self.result_ = fit(
             recipe,
             ArrayData(sources, target, pair),
@@ -313,7 +313,7 @@ def _by_domain(X: Any, y: Any, sample_domain: Any, labelled: bool) -> tuple[Any,
 
 def _by_source(
     inputs: np.ndarray, labels: np.ndarray, origin: np.ndarray | None
-) -> Any:
+) -> tuple[np.ndarray, np.ndarray] | list[tuple[np.ndarray, np.ndarray]]:
     """One pair, or a list of them where rows come from several sources."""
     if origin is None or len(numbers := np.unique(origin)) < 2:
         return inputs, labels

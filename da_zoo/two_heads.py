@@ -85,12 +85,17 @@ def two_heads(model: Classifier) -> Classifier:
 
 
 def _task_of_both(
-    params: Params, state: TrainState, forward: Forward, batch: Batch
+    params: Params,
+    state: TrainState,
+    forward: Forward,
+    batch: Batch,
+    *,
+    players_only: bool = False,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """Task losses of every head, on the rows labelled in its label space."""
-    total, metrics = task_loss(forward, batch)
+    """Task losses of every head (or the game's two), on rows labelled in its space."""
     own_task = "head_target" in params
     seen = batch._replace(target_labelled=None) if own_task else batch
+    total, metrics = task_loss(forward, seen if players_only else batch)
     logits = {
         stream: head_logits(params, state, forward.features[stream], SECOND)
         for stream in ("source", "target_labelled")
@@ -150,7 +155,7 @@ def minimax_updates(
         params: Params, state: TrainState, batch: Batch, key: Key
     ) -> tuple[Float[Array, ""], Aux]:
         forward = forward_batch(params, state, batch)
-        total, _ = _task_of_both(params, state, forward, batch)
+        total, _ = _task_of_both(params, state, forward, batch, players_only=True)
         found = disagreement(params, state, forward, key)
         loss = total - state.hparams["trade_off"] * found
         metrics = {"discrepancy_before": found}

@@ -226,3 +226,26 @@ def test_unlabelled_target_cannot_carry_labels():
         ArrayData(target=make_stream(np.ones((2, 2)), [0, 1]))
     with pytest.raises(ValueError, match="same shape"):
         ArrayData((np.ones((2, 3)), [0, 1]), np.ones((2, 4)))
+
+
+def test_planning_and_compiling_share_one_trace(key):
+    traced = []
+
+    def network():
+        plain = network_by_name("mlp", hidden=(5,))
+
+        def apply(*args, **kwargs):
+            traced.append(kwargs.get("train"))
+            return plain.apply(*args, **kwargs)
+
+        return plain._replace(apply=apply)
+
+    fit(
+        methods.source_only(network(), classes=3),
+        toy_data(),
+        key,
+        steps=3,
+        batch_size=4,
+        seeds=2,
+    )
+    assert traced.count(True) == 1

@@ -2,15 +2,13 @@
 
 import dataclasses
 import importlib.metadata
-import threading
-import time
 from typing import Any, NamedTuple
 
 import jax
-import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 
+from da_zoo.bench.clock import Clock
 from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.health import diagnose, warnings_of
 from da_zoo.bench.oracle import Oracle
@@ -25,14 +23,12 @@ from da_zoo.bench.scoring import (
     run_state,
     score_run,
 )
-from da_zoo.data.arrays import ArrayData, Stream
-from da_zoo.data.domains import domain_blocks
-from da_zoo.data.splits import Split
+from da_zoo.bench.streams import training_data
 from da_zoo.loop import FitResult, fit, phase_steps
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec, ShallowSpec, build_recipe
-from da_zoo.scenarios import ScenarioData, Suite, labelled_rows
+from da_zoo.scenarios import ScenarioData, Suite
 from da_zoo.scenarios.regression import is_continuous
 from da_zoo.settings import Continuous
 
@@ -51,41 +47,6 @@ MEASURED = (
     "evaluation_seconds",
     "parameters",
 )
-
-LABELLED_MULTIPLE = 64
-
-_compiling = threading.local()
-
-
-def _count_compilation(event: str, duration_secs: float, **_: Any) -> None:
-    """Adds an event, in place of those it contains: traces are nested."""
-    if not event.startswith("/jax/core/compile/"):
-        return
-    start = time.perf_counter() - duration_secs
-    if not hasattr(_compiling, "events"):
-        _compiling.events, _compiling.seconds = [], 0.0
-    events: list[tuple[float, float]] = _compiling.events
-    while events and events[-1][0] >= start:
-        _compiling.seconds -= events.pop()[1]
-    events.append((start, duration_secs))
-    _compiling.seconds += duration_secs
-
-
-jax.monitoring.register_event_duration_secs_listener(_count_compilation)
-
-
-class _Clock:
-    """Wall seconds of a block in this thread, compilation apart."""
-
-    def __enter__(self) -> "_Clock":
-        self._began = time.perf_counter()
-        self._compiled = getattr(_compiling, "seconds", 0.0)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.compiling = getattr(_compiling, "seconds", 0.0) - self._compiled
-        wall = time.perf_counter() - self._began
-        self.running = max(0.0, wall - self.compiling)
 
 
 class GroupKeys(NamedTuple):
@@ -154,61 +115,6 @@ def group_keys(
     return GroupKeys(
         group, {seed: digest({"group": group, "seed": seed}) for seed in cell.seeds}
     )
-
-
-def _stream(
-    splits: list[Split], positions: list[Any], labelled: bool, multiple: int = 1
-) -> Stream:
-    """Joins the seeds' rows; a pool that they share is stored once.
-
-    Rows are padded to a ``multiple``, so that label shares that differ by a few rows
-    have one compiled program.
-    """
-    shared = all(split.pool is splits[0].pool for split in splits)
-    pools = [split.pool for split in splits]
-    offsets = np.cumsum([0, *(len(pool) for pool in pools)])
-    count = np.array([len(p) for p in positions])
-    room = -(-count.max() // multiple) * multiple
-    rows = np.zeros((len(splits), room), np.int32)
-    values = splits[0].labels
-    labels = np.zeros((*rows.shape, *values.shape[1:]), values.dtype)
-    for i, (split, chosen) in enumerate(zip(splits, positions, strict=True)):
-        rows[i, : count[i]] = split.rows[chosen] + (0 if shared else offsets[i])
-        labels[i, : count[i]] = split.labels[chosen]
-    pool = pools[0] if shared else np.concatenate(pools)
-    stream = Stream(pool, rows, labels if labelled else None, count)
-    if all(split.domain is None for split in splits):
-        return stream
-    domain = np.zeros(rows.shape, np.int32)
-    for i, (split, chosen) in enumerate(zip(splits, positions, strict=True)):
-        if split.domain is not None:
-            domain[i, : count[i]] = split.domain[chosen]
-    blocks = domain_blocks(domain, count, int(domain.max()) + 1)
-    return stream._replace(domain=domain, blocks=blocks)
-
-
-def _training_data(
-    cell: Cell, data: list[ScenarioData]
-) -> tuple[ArrayData, list[int] | None]:
-    """Hands a method its information set and nothing else."""
-    source = [d.source_train for d in data]
-    target = [d.target_train for d in data]
-    everything = [np.arange(len(split.rows)) for split in target]
-    few, counts = None, None
-    if cell.label_fraction is not None:
-        chosen = [
-            labelled_rows(split.labels, cell.label_fraction, seed=seed)
-            for split, seed in zip(target, cell.seeds, strict=True)
-        ]
-        few = _stream(target, chosen, labelled=True, multiple=LABELLED_MULTIPLE)
-        counts = [len(rows) for rows in chosen]
-    whole = [np.arange(len(split.rows)) for split in source]
-    streams = ArrayData(
-        _stream(source, whole, labelled=True),
-        _stream(target, everything, labelled=False),
-        few,
-    )
-    return streams, counts
 
 
 def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str, Any]:
@@ -311,14 +217,14 @@ def run_groups(
         width=suite.width,
         **_settings(cell),
     )
-    streams, labelled = _training_data(cell, ordered)
+    streams, labelled = training_data(cell, ordered)
     oracle = Oracle(
         ordered * len(cells), phase_steps(recipe, steps), method.predicts_unknown
     )
     randomness = jax.vmap(jax.random.key)(jnp.asarray(cell.seeds))
     sweep = [point(one) for one in cells] if len(cells) > 1 else None
     batch_size = suite.defaults["batch_size"]
-    with _Clock() as training:
+    with Clock() as training:
         result = fit(
             recipe,
             streams,
@@ -393,7 +299,7 @@ def _scored(
         reason = "; ".join(result.failures) or "training became non-finite"
         return {"status": "failed", "reason": reason}, None
     state = run_state(result.state, at)
-    with _Clock() as scoring:
+    with Clock() as scoring:
         predicted = predict_split(
             result.adapter, state, data.target_test, "target", "target"
         )

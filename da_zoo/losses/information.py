@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.losses.prediction import mean_entropy
+from da_zoo.losses.weighting import weighted_mean
 
 __all__ = ["information_maximisation", "marginal_entropy"]
 
@@ -23,13 +24,7 @@ def marginal_entropy(
         Array(0.6931, dtype=float32)
     """
     p = jax.nn.softmax(logits, axis=1)
-    if weight is None:
-        mean = jnp.mean(p, axis=0)
-    else:
-        # A padding row may hold anything, a NaN too: select before multiplying.
-        kept = jnp.where(weight[:, None] > 0, p, 0.0) * weight[:, None]
-        total = jnp.sum(weight)
-        mean = jnp.sum(kept, axis=0) / jnp.where(total > 0, total, 1.0)
+    mean = weighted_mean(p, weight)
     used = mean > 0
     return -jnp.sum(jnp.where(used, mean * jnp.log(jnp.where(used, mean, 1.0)), 0.0))
 

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from da_zoo.losses.mmd import squared_distances
 from da_zoo.losses.sinkhorn import sinkhorn_plan
+from da_zoo.losses.weighting import pair_mean, pair_weights, without_padding
 
 __all__ = ["joint_cost", "joint_transport"]
 
@@ -114,16 +115,15 @@ def joint_transport(
     w_t = jnp.ones(features_target.shape[0]) if weight_target is None else weight_target
     # A padding row may hold anything: zero it before it enters a product.
     cost = joint_cost(
-        jnp.where(w_s[:, None] > 0, features_source, 0.0),
+        without_padding(features_source, w_s),
         labels_source,
-        jnp.where(w_t[:, None] > 0, features_target, 0.0),
-        jnp.where(w_t[:, None] > 0, logits_target, 0.0),
+        without_padding(features_target, w_t),
+        without_padding(logits_target, w_t),
         feature_cost=feature_cost,
         label_cost=label_cost,
     )
-    pairs = w_s[:, None] * w_t[None, :]
     held = jax.lax.stop_gradient(cost)
-    mean = jnp.sum(pairs * held) / jnp.maximum(jnp.sum(pairs), 1e-12)
+    mean = pair_mean(held, pair_weights(w_s, w_t, held.shape))
     # Costs of mean 1, whatever alpha and the features are; all zeros stay zeros.
     plan = sinkhorn_plan(
         held / jnp.where(mean > 0, mean, 1.0),

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from da_zoo.losses.mmd import gaussian_kernels, kernel_variances, squared_distances
+from da_zoo.losses.weighting import pair_mean, pair_weights
 
 __all__ = ["local_mmd_squared"]
 
@@ -83,8 +84,7 @@ def local_mmd_squared(
     # The bandwidth is that of all pairs of the joint sample.
     rows, weight = jnp.concatenate([f_s, f_t]), jnp.concatenate([w_s, w_t])
     squared = squared_distances(rows, rows)
-    pairs = weight[:, None] * weight[None, :]
-    mean_square = jnp.sum(pairs * squared) / jnp.maximum(jnp.sum(pairs), 1e-12)
+    mean_square = pair_mean(squared, pair_weights(weight, weight, squared.shape))
     kernels = gaussian_kernels(squared, kernel_variances(mean_square, bandwidths))
     # (share_s - share_t)' K (share_s - share_t), summed over the classes' diagonal.
     difference = jnp.concatenate([share_s, -share_t])

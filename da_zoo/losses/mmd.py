@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from da_zoo.losses.weighting import without_padding
 from da_zoo.naming import choose
 
 __all__ = ["linear_mmd_squared", "mmd_squared", "squared_distances"]
@@ -113,8 +114,8 @@ def mmd_squared(
     w_s = jnp.ones(n) if weight_source is None else weight_source
     w_t = jnp.ones(m) if weight_target is None else weight_target
     # A padding row may hold anything: zero it before it enters a product.
-    f_s = jnp.where(w_s[:, None] > 0, features_source, 0.0)
-    f_t = jnp.where(w_t[:, None] > 0, features_target, 0.0)
+    f_s = without_padding(features_source, w_s)
+    f_t = without_padding(features_target, w_t)
     if estimator == "linear":
         return _linear_time(f_s, f_t, w_s, w_t, bandwidths)
     if max(n, m) ** 2 > ONE_SHOT_PAIRS:

@@ -184,8 +184,8 @@ def multi_source_moments(
     )
     share_target = rows_target / jnp.maximum(jnp.sum(rows_target), 1e-12)
     # A padding row may hold anything, a NaN too: select before multiplying.
-    kept = jnp.where(rows[:, None] > 0, features_source, 0.0)
-    kept_target = jnp.where(rows_target[:, None] > 0, features_target, 0.0)
+    kept = without_padding(features_source, rows)
+    kept_target = without_padding(features_target, rows_target)
     pairs = list(itertools.combinations(range(sources), 2))
     first = jnp.array([i for i, _ in pairs], jnp.int32)
     second = jnp.array([j for _, j in pairs], jnp.int32)

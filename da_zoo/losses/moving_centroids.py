@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from da_zoo.losses.weighting import without_padding
+
 __all__ = ["centroid_distance", "moved_centroids"]
 
 
@@ -40,7 +42,7 @@ def moved_centroids(
     member = jax.nn.one_hot(labels, old.shape[0], dtype=features.dtype)
     if weight is not None:
         # A padding row may hold anything, a NaN too: select before multiplying.
-        features = jnp.where(weight[:, None] > 0, features, 0.0)
+        features = without_padding(features, weight)
         member = member * weight[:, None]
     count = jnp.sum(member, axis=0)
     mean = (member.T @ features) / jnp.maximum(count, 1e-12)[:, None]

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from da_zoo.losses.weighting import without_padding
 from da_zoo.types import Key
 
 __all__ = ["GROUPS", "pair_groups", "random_partners"]
@@ -74,8 +75,8 @@ def pair_groups(
     n = features_source.shape[0]
     w_s = jnp.ones(n) if weight_source is None else weight_source
     w_t = jnp.ones(features_target.shape[0]) if weight_target is None else weight_target
-    f_s = jnp.where(w_s[:, None] > 0, features_source, 0.0)
-    f_t = jnp.where(w_t[:, None] > 0, features_target, 0.0)
+    f_s = without_padding(features_source, w_s)
+    f_t = without_padding(features_target, w_t)
     same_s = labels_source[:, None] == labels_source[None, :]
     same_t = labels_source[:, None] == labels_target[None, :]
     itself = jnp.eye(n, dtype=bool)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from da_zoo.losses.weighting import weighted_mean
+from da_zoo.losses.weighting import weighted_mean, without_padding
 
 __all__ = ["class_weighted_mean", "class_weights"]
 
@@ -31,7 +31,7 @@ def class_weights(
         Cao et al., "Partial Adversarial Domain Adaptation", ECCV 2018, equation 3.
     """
     rows = jnp.ones(probabilities.shape[0]) if weight is None else weight
-    kept = jnp.where(rows[:, None] > 0, probabilities, 0.0)
+    kept = without_padding(probabilities, rows)
     mass = jax.lax.stop_gradient(rows @ kept)
     largest = jnp.max(mass)
     return jnp.where(largest > 0, mass / jnp.where(largest > 0, largest, 1.0), 1.0)

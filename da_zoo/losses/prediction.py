@@ -79,7 +79,7 @@ def minimum_class_confusion(
     softened = without_padding(logits, weight) / temperature
     p = jax.nn.softmax(softened, axis=1)
     rows = jnp.ones(p.shape[0]) if weight is None else weight
-    p = jnp.where(rows[:, None] > 0, p, 0.0)
+    p = without_padding(p, rows)
     certainty = rows * (1.0 + jnp.exp(-entropies(jnp.where(p > 0, softened, -1e9))))
     certainty = jnp.where(rows > 0, certainty, 0.0)
     certainty = jax.lax.stop_gradient(
@@ -123,7 +123,7 @@ def batch_nuclear_norm(
     """
     p = jax.nn.softmax(without_padding(logits, weight), axis=1)
     rows = jnp.ones(p.shape[0]) if weight is None else weight
-    p = jnp.where(rows[:, None] > 0, p, 0.0)
+    p = without_padding(p, rows)
     count = jnp.maximum(jnp.sum(rows > 0), 1)
     if not fast:
         return jnp.sum(jnp.linalg.svd(p, compute_uv=False)) / count

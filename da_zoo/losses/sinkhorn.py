@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.losses.mmd import squared_distances
+from da_zoo.losses.weighting import without_padding
 
 __all__ = ["sinkhorn_distance", "sinkhorn_divergence", "sinkhorn_plan"]
 
@@ -200,8 +201,8 @@ def sinkhorn_divergence(
     n, m = features_source.shape[0], features_target.shape[0]
     w_s = jnp.ones(n) if weight_source is None else weight_source
     w_t = jnp.ones(m) if weight_target is None else weight_target
-    f_s = jnp.where(w_s[:, None] > 0, features_source, 0.0)
-    f_t = jnp.where(w_t[:, None] > 0, features_target, 0.0)
+    f_s = without_padding(features_source, w_s)
+    f_t = without_padding(features_target, w_t)
     cross = squared_distances(f_s, f_t)
     if regularisation is None:
         (a, _), (b, _) = _masses(w_s, n), _masses(w_t, m)

@@ -16,7 +16,7 @@ from da_zoo.alternating import training_hparams
 from da_zoo.classifier import Classifier, classifier
 from da_zoo.compose import from_updates, named_key
 from da_zoo.discriminator import make_discriminator
-from da_zoo.losses.adversarial import domain_adversarial
+from da_zoo.losses.adversarial import domain_accuracy, domain_adversarial
 from da_zoo.losses.weighting import weighted_mean
 from da_zoo.network import Network
 from da_zoo.optimizers import make_optimizer
@@ -143,13 +143,9 @@ def _updates(
         del key
         on_source, on_target, _ = scores(params, state, batch)
         source, target = _rows(batch)
-        loss = domain_adversarial(
-            on_source,
-            on_target,
-            weight_source=source.weight,
-            weight_target=target.weight,
-        )
-        right = 0.5 * ((on_source > 0).mean() + (on_target <= 0).mean())
+        own = {"weight_source": source.weight, "weight_target": target.weight}
+        loss = domain_adversarial(on_source, on_target, **own)
+        right = domain_accuracy(on_source, on_target, **own)
         # The other update writes the statistics: they move once per step.
         metrics = {"domain_loss": loss, "domain_accuracy": right}
         return loss, Aux(state.stats, metrics, state.extra)

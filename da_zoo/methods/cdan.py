@@ -15,7 +15,7 @@ from da_zoo.classifier import Forward
 from da_zoo.compose import named_key, progress
 from da_zoo.discriminator import make_discriminator
 from da_zoo.layers import reverse_gradient
-from da_zoo.losses.adversarial import domain_adversarial
+from da_zoo.losses.adversarial import domain_accuracy, domain_adversarial
 from da_zoo.losses.multilinear import (
     conditional_map,
     conditional_width,
@@ -81,7 +81,7 @@ def conditional_alignment(
         del key
         strength = state.hparams["trade_off"] * ramp(progress(state))
         projections = state.extra.get("projections")
-        outputs, weights, right = {}, {}, {}
+        outputs, weights = {}, {}
         for name in ("source", "target"):
             logits, rows = forward.logits[name], forward.weights[name]
             predictions = jax.nn.softmax(logits, axis=1)
@@ -93,8 +93,6 @@ def conditional_alignment(
             reversed_ = reverse_gradient(joint, strength)
             outputs[name] = discriminator.apply(params, reversed_)
             weights[name] = _certainty(logits, rows) if entropy else rows
-            hits = outputs[name] > 0 if name == "source" else outputs[name] <= 0
-            right[name] = weighted_mean(hits.astype(jnp.float32), rows)
         domain_loss = domain_adversarial(
             outputs["source"],
             outputs["target"],
@@ -103,7 +101,12 @@ def conditional_alignment(
         )
         return domain_loss, {
             "domain_loss": domain_loss,
-            "domain_accuracy": 0.5 * (right["source"] + right["target"]),
+            "domain_accuracy": domain_accuracy(
+                outputs["source"],
+                outputs["target"],
+                weight_source=forward.weights["source"],
+                weight_target=forward.weights["target"],
+            ),
             "reversal": strength,
         }
 

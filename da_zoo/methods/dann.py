@@ -8,15 +8,14 @@ import functools
 from collections.abc import Mapping
 from typing import Unpack
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.classifier import Forward
 from da_zoo.compose import progress
 from da_zoo.discriminator import make_discriminator
 from da_zoo.layers import reverse_gradient
-from da_zoo.losses.adversarial import domain_adversarial
-from da_zoo.losses.weighting import weighted_mean, without_padding
+from da_zoo.losses.adversarial import domain_accuracy, domain_adversarial
+from da_zoo.losses.weighting import without_padding
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.schedules import schedule_by_name
@@ -46,18 +45,14 @@ def _alignment(hidden: tuple[int, ...], reversal: str) -> Alignment:
             discriminator.apply(params, reverse_gradient(rows, strength))
             for rows in kept.values()
         )
-        domain_loss = domain_adversarial(
-            logits_source,
-            logits_target,
-            weight_source=weights["source"],
-            weight_target=weights["target"],
-        )
-        right = weighted_mean(
-            (logits_source > 0).astype(jnp.float32), weights["source"]
-        ) + weighted_mean((logits_target <= 0).astype(jnp.float32), weights["target"])
+        own = {
+            "weight_source": weights["source"],
+            "weight_target": weights["target"],
+        }
+        domain_loss = domain_adversarial(logits_source, logits_target, **own)
         return domain_loss, {
             "domain_loss": domain_loss,
-            "domain_accuracy": 0.5 * right,
+            "domain_accuracy": domain_accuracy(logits_source, logits_target, **own),
             "reversal": strength,
         }
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from da_zoo.compose import from_updates, inherit
+from da_zoo.losses.weighting import without_padding
 from da_zoo.network import Network, mask_classes
 from da_zoo.registry import MethodSpec
 from da_zoo.settings import Settings, resolve_classes, resolve_settings
@@ -55,7 +56,7 @@ def class_means(
     """
     member = jax.nn.one_hot(labels, classes) * weight[:, None]
     counts = jnp.sum(member, axis=0)
-    kept = jnp.where(weight[:, None] > 0, features, 0.0)
+    kept = without_padding(features, weight)
     return member.T @ kept / jnp.where(counts > 0, counts, 1.0)[:, None], counts
 
 

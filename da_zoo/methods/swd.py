@@ -148,7 +148,7 @@ SPEC = MethodSpec(
     ),
     departures=(
         "Heads are linear (the authors' have hidden layers). Each of the three steps "
-        "keeps an optimiser state of its own (the authors' share one per part): under "
+        "keeps an optimiser state of its own: under "
         "Adam the encoder's step is then as long as the task's, however small the "
         "discrepancy, so prefer SGD. Running statistics move once per step. Where "
         "the target has a task of its own, the source's two heads play the game on "

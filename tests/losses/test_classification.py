@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from da_zoo.losses import cross_entropy, domain_adversarial
+from da_zoo.losses.adversarial import domain_accuracy
 from da_zoo.network import mask_classes
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 4))
@@ -107,3 +108,12 @@ def test_domain_adversarial_gradients_stop_at_padding(junk):
     for ours, alone in zip(padded_slopes, slopes, strict=True):
         np.testing.assert_allclose(ours[:-1], alone, rtol=1e-6)
         assert float(ours[-1]) == 0.0
+
+
+def test_the_domain_accuracy_counts_both_domains_the_same_and_no_padding():
+    source = jnp.array([2.0, -1.0, 0.5, -9.0])
+    target = jnp.array([-3.0, 0.0])
+    assert float(domain_accuracy(source, target)) == 0.75
+    kept = jnp.array([1.0, 1.0, 1.0, 0.0])
+    found = domain_accuracy(source, target, weight_source=kept)
+    np.testing.assert_allclose(found, (2 / 3 + 1) / 2, rtol=1e-6)

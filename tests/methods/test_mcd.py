@@ -216,3 +216,18 @@ def test_the_third_head_learns_in_the_task_step_alone():
         if "head_target" in str(path)
     ]
     assert set(holding) == {"task"}
+
+
+def test_the_heads_step_leaves_the_targets_task_out():
+    options = {"classes": OTHER_TASK, "labelled_target": True, "learning_rate": 0.0}
+    phase = methods.mcd(NETWORK, **options)[0]
+    batch = example_batch(toy_data(), phase.uses)
+    state = jax.jit(phase.adapter.init)(jax.random.key(0), batch)
+    step = jax.jit(phase.adapter.update)
+    found = []
+    for classes in (1, 2):
+        rows = batch.target_labelled
+        own = batch._replace(target_labelled=rows._replace(y=rows.y % classes))
+        found.append(step(state, own)[1])
+    assert abs(float(found[0]["task_loss"]) - float(found[1]["task_loss"])) > 1e-3
+    assert float(found[0]["heads_loss"]) == float(found[1]["heads_loss"])

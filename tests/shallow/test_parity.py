@@ -38,7 +38,7 @@ def domains(data_dir):
     for letter, name in FILES.items():
         path = data_dir / f"officecaltech_surf_{name}.npz"
         if not path.is_file():
-            pytest.skip(f"{path.name} is absent")
+            pytest.skip(f"no SURF features: {path.name} is not in {data_dir}")
         with np.load(path, allow_pickle=False) as file:
             x = file["x"] / file["x"].sum(1, keepdims=True, dtype=np.float64)
             deviation = x.std(0)
