@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from da_zoo.losses.coral import covariance
+from da_zoo.losses.decompositions import eigh
 
 __all__ = ["log_coral", "symmetric_log"]
 
@@ -25,7 +26,7 @@ def _log_slopes(values: Float[Array, " d"]) -> Float[Array, "d d"]:
 def _decomposed(
     matrix: Float[Array, "d d"],
 ) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
-    values, vectors = jnp.linalg.eigh(matrix)
+    values, vectors = eigh(matrix)
     # Rounding may leave the smallest a little under 0.
     smallest = jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values))
     tiny = jnp.finfo(values.dtype).tiny

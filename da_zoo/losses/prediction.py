@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from da_zoo.losses.decompositions import nuclear_norm
 from da_zoo.losses.weighting import weighted_mean, without_padding
 
 __all__ = [
@@ -126,7 +127,7 @@ def batch_nuclear_norm(
     p = without_padding(p, rows)
     count = jnp.maximum(jnp.sum(rows > 0), 1)
     if not fast:
-        return jnp.sum(jnp.linalg.svd(p, compute_uv=False)) / count
+        return nuclear_norm(p) / count
     squares = jnp.sum(jnp.square(p), axis=0)
     # A masked class's column is 0, where the root has no gradient.
     norms = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)

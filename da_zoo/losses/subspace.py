@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from da_zoo.losses.decompositions import svd
 from da_zoo.losses.weighting import without_padding
 
 __all__ = ["safe_svd", "subspace_distance"]
@@ -41,8 +42,7 @@ def safe_svd(
         Liao, Liu, Wang and Xiang, "Differentiable Programming Tensor Networks",
         Physical Review X, 2019, section III.
     """
-    u, s, vt = jnp.linalg.svd(matrix, full_matrices=False)
-    return u, s, vt
+    return svd(matrix)
 
 
 def _svd_forward(matrix: Array) -> tuple[Any, Any]:
