@@ -11,18 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_groups
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan
+from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.report import write_report
 from da_zoo.bench.shallow import run_shallow, shallow_keys
 from da_zoo.bench.store import RowStore
@@ -36,6 +29,10 @@ __all__ = ["WORKERS", "BenchResult", "render", "run"]
 WORKERS = 2
 """Batches of row groups in flight: while one trains, another compiles, and a small
 network's step leaves a core idle. Results do not depend on it; seconds do."""
+
+BLOCK = 12
+"""Methods that visit all scenarios before the next ones start: about as many as have
+their programs in memory at once (:data:`da_zoo.programs.MOST_PROGRAMS`)."""
 
 GroupRows = tuple[list[dict[str, Any]], dict[str, Any]]
 """A group's rows and its logits."""
@@ -122,7 +119,8 @@ def run(
         precision: of the encoder, "float32" or "bf16"; None means the suite's.
         workers: row groups in flight at once; None means :data:`WORKERS`. Rows do not
             depend on it, but their seconds do: 1 for timings.
-        progress: draw a progress bar on stderr.
+        progress: draw a progress bar on stderr; where that is no terminal, write a line
+            every :data:`da_zoo.bench.progress.EVERY` seconds.
 
     Returns:
         The leaderboard and where its report lies.
@@ -155,15 +153,15 @@ def run(
     console = Console(stderr=True)
     ran, failed = 0, 0
     with (
-        _bar(console, progress) as bar,
+        bench_progress(console, progress) as told,
         ThreadPoolExecutor(workers or WORKERS, "row-group") as pool,
     ):
         waiting = sum(not cell.undefined for cell in cells)  # n/a rows take no time
-        task = bar.add_task("starting", total=waiting)
+        told.expect(waiting)
 
         def jobs() -> Iterator[tuple[_Work, Any]]:
             nonlocal waiting
-            for scenario, own in _by_scenario(cells):
+            for scenario, own in _in_blocks(cells):
                 chosen = own[0].seeds
                 data = {s: build(scenario, seed=s, data_dir=data_dir) for s in chosen}
                 prepared = [
@@ -174,7 +172,7 @@ def run(
                 done = store.complete_groups({k.group: c.seeds for c, k in expected})
                 # What is there already says nothing about the time of the rest.
                 waiting -= sum(k.group in done and not c.undefined for c, k in expected)
-                bar.update(task, total=waiting)
+                told.expect(waiting)
                 for batch in prepared:
                     if any(keys.group not in done for _, keys in batch):
                         work = _Work(batch, done)
@@ -191,28 +189,12 @@ def run(
                 _keep([row | {"command": command} for row in rows], logits, store)
                 ran += 1
                 failed += any(row["status"] == "failed" for row in rows)
-                bar.update(
-                    task, description=f"{cell.scenario.name}: {cell.method.name}"
-                )
-                bar.advance(task, 0 if cell.undefined else 1)
+                name = f"{cell.scenario.name}: {cell.method.name}"
+                told.advance(name, 0 if cell.undefined else 1)
     board, report, problems = render(out)
     for problem in problems:
         console.print(problem, style="yellow", markup=False, highlight=False)
     return BenchResult(board, report, ran, failed, tuple(problems))
-
-
-def _bar(console: Console, progress: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not progress,
-        speed_estimate_period=600,
-    )
 
 
 def _keys(
@@ -221,12 +203,15 @@ def _keys(
     return RUNNERS[type(cell.method)].keys(cell, suite, data, steps, count)
 
 
-def _by_scenario(cells: list[Cell]) -> list[tuple[Scenario, list[Cell]]]:
-    return [
-        (group[0].scenario, group)
-        for _, members in itertools.groupby(cells, lambda cell: cell.scenario.name)
-        if (group := list(members))
-    ]
+def _in_blocks(cells: list[Cell]) -> Iterator[tuple[Scenario, list[Cell]]]:
+    """Yields scenarios with the cells of a block of methods, one block at a time."""
+    names = list(dict.fromkeys(cell.method.name for cell in cells))
+    for start in range(0, len(names), BLOCK):
+        block = names[start : start + BLOCK]
+        chosen = [cell for cell in cells if cell.method.name in block]
+        for _, own in itertools.groupby(chosen, lambda cell: cell.scenario.name):
+            members = list(own)
+            yield members[0].scenario, members
 
 
 class _Work(NamedTuple):

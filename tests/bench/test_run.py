@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from da_zoo import METHODS
+from da_zoo import METHODS, programs
 from da_zoo.bench import group as group_module
 from da_zoo.bench import run
 from da_zoo.bench import run as run_benchmark
@@ -45,7 +45,6 @@ target = { pool = "digits8", input_map = "plain", task = "parity" }
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 @pytest.fixture
@@ -124,6 +123,18 @@ def test_a_second_call_runs_nothing_and_a_torn_one_is_finished(suite, tmp_path):
     assert torn.ran == 5
     assert any("line 4" in problem for problem in torn.problems)
     assert metrics_of(out) == whole
+
+
+def test_methods_go_in_blocks_and_rows_do_not_see_it(suite, tmp_path, monkeypatch):
+    bench(suite(), tmp_path / "whole")
+    monkeypatch.setattr(RUN, "BLOCK", 1)
+    monkeypatch.setattr(programs, "MOST_PROGRAMS", 1)
+    bench(suite(), tmp_path / "blocks")
+    assert metrics_of(tmp_path / "blocks") == metrics_of(tmp_path / "whole")
+    rows, _ = RowStore.open(tmp_path / "blocks", create=False).read()
+    visits = list(dict.fromkeys((row["method"], row["scenario"]) for row in rows))
+    methods = list(dict.fromkeys(method for method, _ in visits))
+    assert [method for method, _ in visits] == [m for m in methods for _ in range(2)]
 
 
 def test_a_failing_method_leaves_a_reason_and_the_others_run(
