@@ -193,7 +193,11 @@ def method_page(spec: Any) -> str:
 _SHARED = [
     "Traced values may be the axis of a sweep; the others are part of the compiled",
     "program. All methods also take `learning_rate`, `weight_decay`, `optimizer`,",
-    "`schedule`, `batch_norm` and `width`: see `da_zoo.Settings`.",
+    "`schedule`, `batch_norm` and `width`: see `da_zoo.Settings`. Their defaults are",
+    "one recipe for all, unless the table says otherwise: SGD at 0.01 for encoder,",
+    "heads and critics alike, no weight decay, no bottleneck layer but what the",
+    "network brings. Papers differ in rates (0.0001 to 0.03) and decay (0 to 0.001),",
+    "and give a pre-trained encoder a tenth of its heads' rate.",
     "",
 ]
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree, Shaped
 
+from da_zoo.compose import is_refreshing
 from da_zoo.data.arrays import ArrayData, gather_batch, select_seeds
 from da_zoo.feed import Seeds, place, resolve_pools
 from da_zoo.phases import (
@@ -111,10 +113,12 @@ def fit(
         loop: "scan", "unroll", "python" or "auto" (by backend and network).
         seeds_mode: "vmap", "map", "sequential" or "auto".
         memory: bytes that runs trained together may take, by an upper estimate; more
-            runs than fit are trained in groups of equal width, one after another.
+            runs than fit are trained in groups of equal width, one after another,
+            which a warning says.
         pools: where inputs lie: on the "device"; on the "host" (an array or a memory
             map), from which each chunk's rows are sent while the one before trains; or
-            "auto", the host only where the device has no room.
+            "auto", the host only where the device has no room (never for a method that
+            goes through all rows at once).
         workers: threads, each training a group of the runs. XLA keeps one core of a
             CPU busy with a batch of small networks, so None means one per core there
             (and 1 elsewhere). Their number sets how many runs share a program, which
@@ -162,7 +166,8 @@ def fit(
     if key.ndim:
         axes["seed"] = tuple(range(key.shape[0]))
     job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
-    where = resolve_pools(pools, data)
+    refreshes = any(is_refreshing(phase.adapter) for phase in recipe)
+    where = "device" if refreshes and pools == "auto" else resolve_pools(pools, data)
     job = job._replace(on_state=one_at_a_time(on_state), pools=where)
     lengths = phase_steps(recipe, steps)
     threads = worker_count(workers)
@@ -201,7 +206,7 @@ def fit(
         plan,
         whole.failures,
         axes,
-        width,
+        1 if one_by_one else width,
     )
 
 
@@ -330,6 +335,12 @@ def _plan(
     if plan.seeds == "map":
         return plan, each
     fitting = group_width(members, update, state, batch, memory // threads)
+    if fitting < each:
+        warnings.warn(
+            f"{each} runs at once would not fit into memory={memory} bytes: they are "
+            f"trained in groups of {fitting}",
+            stacklevel=3,
+        )
     return plan, min(each, fitting)
 
 

@@ -22,8 +22,11 @@ __all__ = [
 class Settings(TypedDict, total=False):
     """Keyword arguments that every method factory takes beside its own.
 
-    The defaults are the field's common recipe (Ganin et al. 2016; CDAN, MDD, TLLib):
-    Nesterov SGD, learning rate 0.01, decayed as (1 + 10 p)^-0.75, no weight decay.
+    The defaults are the optimiser of Ganin et al. (2016), which CDAN, MDD and TLLib
+    took over: Nesterov SGD, learning rate 0.01, decayed as (1 + 10 p)^-0.75. Two
+    things are ours: no weight decay (theirs is 5e-4 to 1e-3), and one learning rate for
+    encoder and heads (theirs is a tenth for a pre-trained encoder; networks here start
+    anew).
     """
 
     learning_rate: float

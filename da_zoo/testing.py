@@ -7,6 +7,7 @@ Run it on a method of your own before you believe its results::
     check_adapter(my_method(network_by_name("mlp"), classes=3), toy_data())
 """
 
+import io
 from typing import Any
 
 import jax
@@ -96,6 +97,25 @@ def _identical(a: Any, b: Any) -> bool:
     )
 
 
+def _through_a_file(state: TrainState) -> TrainState:
+    """Writes a state's arrays, and reads them into its structure."""
+
+    def is_key(leaf: Any) -> bool:
+        return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+    leaves, structure = jax.tree.flatten(state)
+    file = io.BytesIO()
+    np.savez(file, *(jax.random.key_data(x) if is_key(x) else x for x in leaves))
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as saved:
+        read = [jnp.asarray(saved[f"arr_{i}"]) for i in range(len(leaves))]
+    whole = [
+        jax.random.wrap_key_data(new) if is_key(old) else new
+        for old, new in zip(leaves, read, strict=True)
+    ]
+    return jax.tree.unflatten(structure, whole)
+
+
 def _distance(a: Any, b: Any) -> float:
     """The largest gap, relative to leaves that hold values over 1 (variances do)."""
 
@@ -169,6 +189,7 @@ def _check_step(phase: Phase, data: ArrayData) -> None:
     state = _start(phase.adapter, example_batch(data, phase.uses))
     names: set[str] | None = None
     for i in range(3):
+        saved = _through_a_file(state)
         state, metrics = step(state, example_batch(data, phase.uses, i))
         for name, value in metrics.items():
             _require(np.isfinite(value), phase, f"metric {name!r} is {value}")
@@ -176,6 +197,9 @@ def _check_step(phase: Phase, data: ArrayData) -> None:
         names = set(metrics)
     _require(len(traces) == 1, phase, f"{len(traces)} traces in three calls, not one")
     _require(int(state.step) == 7, phase, "a step does not count itself")
+    continued, _ = step(saved, example_batch(data, phase.uses, 2))
+    same = _identical(state, continued)
+    _require(same, phase, "a state read from a file does not go on as it would have")
 
 
 def _check_labels(phase: Phase, batch: Batch) -> None:
@@ -238,11 +262,11 @@ def check_adapter(recipe: Recipe, data: ArrayData, *, thorough: bool = True) -> 
     """Checks a recipe against the contract of ``docs/add-a-method.md``.
 
     Per phase: ``init`` can be jitted; the state keeps structure, shapes and dtypes and
-    holds no weak types; one trace serves three calls; the state can be donated; metrics
-    are finite scalars under constant names; the unlabelled target's labels are not
-    read, bit for bit; two devices compute what one does (where there are two);
-    predictions are finite and repeatable. For the whole: every loop gives the same
-    parameters to 1e-5.
+    holds no weak types; one trace serves three calls; the state can be donated; written
+    to a file and read, it goes on bit for bit; metrics are finite scalars under
+    constant names; the unlabelled target's labels are not read, bit for bit; two
+    devices compute what one does (where there are two); predictions are finite and
+    repeatable. For the whole: every loop gives the same parameters to 1e-5.
 
     Args:
         recipe: from the method's factory, for labels (three classes, say) and rows like

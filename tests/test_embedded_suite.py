@@ -11,11 +11,16 @@ from da_zoo.bench.statistics import paired_difference
 
 pytestmark = pytest.mark.slow
 ALIGNERS = ("dan", "deep_coral", "dann")
+FOUNDERS = (
+    *("source_only", "target_only", "pooled", "fine_tuning", "linear_probe"),
+    *("partial_freezing", "lp_ft", "adabn", "ddc", *ALIGNERS),
+)
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    return run("embedded", out=tmp_path_factory.mktemp("bench"), progress=False)
+    out = tmp_path_factory.mktemp("bench")
+    return run("embedded", methods=FOUNDERS, out=out, progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,11 @@ def test_methods_that_read_everything_say_that_the_host_will_not_do():
         trained(toy_data(), (first, second), pools="host")
 
 
+def test_methods_that_read_everything_stay_on_the_device(monkeypatch):
+    monkeypatch.setattr("da_zoo.loop.resolve_pools", lambda *_: "host")
+    trained(toy_data(), methods.shot(NETWORK, classes=3)[:2], pools="auto")
+
+
 def test_where_pools_lie(monkeypatch):
     data = toy_data()
     assert resolve_pools("auto", data) == "device"

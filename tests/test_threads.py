@@ -45,6 +45,7 @@ def test_width_is_what_a_thread_trains_together():
     assert train(1, seeds=6, steps=2).width == 6
     assert train(2, seeds=6, steps=2).width == 3
     assert train(16, seeds=6, steps=2).width == 1
+    assert train(1, seeds=6, steps=2, seeds_mode="sequential").width == 1
 
 
 def test_callbacks_come_one_at_a_time_and_for_every_step():

@@ -307,6 +307,7 @@ SPEC = MethodSpec(
         "Both class shares are means over up to 128 steps; the authors' code averages "
         "the labelled ones exponentially and starts both from even shares. Views as in "
         "fixmatch. Logits are mixed under joint batch normalisation only: elsewhere "
-        "the two passes are one."
+        "the two passes are one. The learning rate decays as elsewhere here (the "
+        "paper: by cosine to a quarter)."
     ),
 )

@@ -214,7 +214,8 @@ SPEC = MethodSpec(
     ),
     departures=(
         "The random map replaces the outer product where that has over 4096 entries, "
-        "as the paper proposes; its projections are part of the state. Where source "
+        "as the paper proposes; its projections are part of the state. The "
+        "discriminator has no dropout (the authors': 0.5). Where source "
         "and target have label spaces of their own, the discriminator is conditioned "
         "on predictions of different meaning."
     ),

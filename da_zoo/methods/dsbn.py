@@ -19,7 +19,7 @@ from da_zoo.classifier import Classifier, Forward, task_loss
 from da_zoo.compose import from_updates, inherit, progress
 from da_zoo.discriminator import make_discriminator
 from da_zoo.layers import reverse_gradient
-from da_zoo.losses.adversarial import domain_adversarial
+from da_zoo.losses.adversarial import domain_accuracy, domain_adversarial
 from da_zoo.losses.classification import cross_entropy
 from da_zoo.losses.moving_centroids import centroid_distance, moved_centroids
 from da_zoo.losses.weighting import weighted_mean, without_padding
@@ -85,15 +85,18 @@ def _stage_one(
                 labels[name],
                 weight=forward.weights[name],
             )
-        domain_loss = domain_adversarial(
-            *scores,
-            weight_source=forward.weights["source"],
-            weight_target=forward.weights["target"],
-        )
+        own: dict[str, Any] = {
+            f"weight_{name}": forward.weights[name] for name in centroids
+        }
+        domain_loss = domain_adversarial(*scores, **own)
         distance = centroid_distance(
             centroids["source"], centroids["target"], state.hparams["classes_source"]
         )
-        metrics |= {"domain_loss": domain_loss, "centroid_distance": distance}
+        metrics |= {
+            "domain_loss": domain_loss,
+            "domain_accuracy": domain_accuracy(*scores, **own),
+            "centroid_distance": distance,
+        }
         kept = jax.lax.stop_gradient(centroids)
         aux = Aux(forward.stats, metrics, state.extra | {"centroids": kept})
         return task + domain_loss + strength * distance, aux

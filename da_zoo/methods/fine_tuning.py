@@ -84,5 +84,8 @@ SPEC = MethodSpec(
             "encoder_factor", 0.1, 0.01, 1.0, traced=False, source="TLLib default"
         ),
     ),
-    departures="The source phase is part of the recipe: 60 % of the steps.",
+    departures=(
+        "The source phase is part of the recipe: 60 % of the steps. The learning rate "
+        "decays smoothly in each phase (TLLib steps it down to a tenth)."
+    ),
 )

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from da_zoo.classifier import Forward
 from da_zoo.compose import progress
 from da_zoo.layers import reverse_gradient
-from da_zoo.losses.joint_mmd import joint_mmd_squared
+from da_zoo.losses.joint_mmd import ESTIMATORS, joint_mmd_squared
 from da_zoo.naming import choose
 from da_zoo.network import Network, make_head
 from da_zoo.registry import Hyperparameter, MethodSpec
@@ -35,7 +35,7 @@ def _layers(forward: Forward, stream: str) -> tuple[Array, Array]:
 
 @functools.lru_cache(maxsize=64)
 def _value(estimator: str) -> Callable[[Forward], Float[Array, ""]]:
-    choose(dict.fromkeys(("u", "v"), 0), estimator, "estimator")
+    choose(dict.fromkeys(ESTIMATORS, 0), estimator, "estimator")
 
     def value(forward: Forward) -> Float[Array, ""]:
         source, target = (_layers(forward, name) for name in ("source", "target"))
@@ -54,7 +54,7 @@ def _value(estimator: str) -> Callable[[Forward], Float[Array, ""]]:
 @functools.lru_cache(maxsize=64)
 def _adversarial(estimator: str, schedule: str, width: int) -> Alignment:
     """Puts a dense layer theta before each kernel, which maximises the distance."""
-    choose(dict.fromkeys(("u", "v"), 0), estimator, "estimator")
+    choose(dict.fromkeys(ESTIMATORS, 0), estimator, "estimator")
     ramp = schedule_by_name(schedule)
 
     def init(key: Key, features_dim: int) -> Params:
@@ -116,7 +116,7 @@ def jan(
         classes: number of classes, or {"source": a, "target": b} (then with
             ``labelled_target``).
         trade_off: weight of the term.
-        estimator: "u" (unbiased) or "v" (biased, never negative).
+        estimator: "u" (unbiased), "v" (biased, never negative) or "linear" (O(n)).
         adversarial: put a dense layer in front of each kernel and train it to maximise
             the distance (the paper's JAN-A).
         trade_off_schedule: "constant" or "ramp" (0 to 1 over training).
@@ -189,7 +189,7 @@ SPEC = MethodSpec(
             "u",
             scale="choice",
             traced=False,
-            choices=("u", "v"),
+            choices=ESTIMATORS,
             source="ours: the biased estimator can be lowered by killing features",
         ),
         Hyperparameter(

@@ -89,6 +89,7 @@ SPEC = MethodSpec(
         ),
     ),
     departures=(
-        "Probe and fine-tuning share one learning rate; the paper sweeps the second."
+        "Probe and fine-tuning share one learning rate; the paper sweeps the second, "
+        'and decays by cosine (`schedule="cosine"`).'
     ),
 )

@@ -142,7 +142,8 @@ SPEC = MethodSpec(
         ),
     ),
     departures=(
-        "Heads are linear (the authors' have hidden layers). Each of the three steps "
+        "Heads are linear (the authors' have hidden layers; on digits Adam at 2e-4, "
+        "batches of 128). Each of the three steps "
         "keeps an optimiser state of its own (the authors' share one per part): under "
         "Adam the encoder's step is then as long as the task's, however small the "
         "discrepancy, so prefer SGD. Running statistics move once per step. Where "

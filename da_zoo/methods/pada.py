@@ -17,6 +17,7 @@ from da_zoo.batch_norm import domain_encoder
 from da_zoo.compose import from_updates, progress
 from da_zoo.discriminator import make_discriminator
 from da_zoo.layers import reverse_gradient
+from da_zoo.losses.adversarial import domain_accuracy
 from da_zoo.losses.partial import class_weighted_mean, class_weights
 from da_zoo.losses.weighting import weighted_mean
 from da_zoo.network import Network, make_head, mask_classes
@@ -102,6 +103,12 @@ def _update(
         metrics = {
             "source_loss": task,
             "domain_loss": adversarial,
+            "domain_accuracy": domain_accuracy(
+                domain["source"],
+                domain["target"],
+                weight_source=weight,
+                weight_target=forward.weights["target"],
+            ),
             "reversal": strength,
             "mean_class_weight": weighted_mean(by_class[labels], weight),
         }

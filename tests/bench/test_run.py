@@ -92,6 +92,7 @@ def test_rows_hold_what_the_protocol_asks(suite, tmp_path):
     one = next(r for r in rows if r["method"] == "target_only" and r["status"] == "ok")
     few = range(24, 33)  # 5 % of 560, rounded class by class
     assert one["labelled_count"] in {0.05: few, 1.0: (560,)}[one["label_fraction"]]
+    assert (one["loop"], one["group_width"]) == ("scan+vmap", 2)
     assert one["parameters"] == 192 * 8 + 16 + 8 * 4 + 8
     assert one["hyperparameters"]["learning_rate"] == 1e-2
     board = json.loads((tmp_path / "out" / "leaderboard.json").read_text())

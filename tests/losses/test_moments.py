@@ -88,11 +88,39 @@ def test_joint_mmd_with_loops(estimator, x64):
     np.testing.assert_allclose(ours, expected, rtol=1e-9)
 
 
-def test_joint_mmd_of_one_layer_is_mmd(x64):
+@pytest.mark.parametrize("estimator", ["u", "v", "linear"])
+def test_joint_mmd_of_one_layer_is_mmd(estimator, x64):
     x, y = jnp.asarray(X), jnp.asarray(Y)
     np.testing.assert_allclose(
-        joint_mmd_squared([x], [y], [None]), mmd_squared(x, y), rtol=1e-9
+        joint_mmd_squared([x], [y], [None], estimator),
+        mmd_squared(x, y, estimator=estimator),
+        rtol=1e-9,
     )
+
+
+def test_linear_joint_mmd_with_a_loop(x64):
+    weight = np.array([1.0, 1.0, 0.5, 1.0, 7.0])  # the fifth row has no partner
+
+    def kernel(a, b):
+        first, second = ((f(a) - f(b)) @ (f(a) - f(b)) for f in (np.asarray, np.tanh))
+        return np.exp(-first / (2 * 1.5**2)) * np.exp(-second / (2 * 0.92**2))
+
+    terms, weights = [], []
+    for i in (0, 2):
+        (s1, s2), (t1, t2) = X[i : i + 2], Y[i : i + 2]
+        own = kernel(s1, s2) + kernel(t1, t2)
+        terms.append(own - kernel(s1, t2) - kernel(s2, t1))
+        weights.append(weight[i] * weight[i + 1])
+    layers = [[jnp.asarray(z), jnp.tanh(jnp.asarray(z))] for z in (X, Y)]
+    ours = joint_mmd_squared(
+        *layers, [1.5, 0.92], "linear", weight_target=jnp.asarray(weight)
+    )
+    np.testing.assert_allclose(ours, np.average(terms, weights=weights), rtol=1e-9)
+
+
+def test_linear_joint_mmd_of_a_single_row_is_nothing():
+    rows = [jnp.ones((1, 3))]
+    assert float(joint_mmd_squared(rows, rows, [None], "linear")) == 0.0
 
 
 def test_feature_norm_gradient_has_constant_length_and_survives_zeros():
@@ -183,7 +211,7 @@ def test_weighted_higher_moments(order, x64):
     np.testing.assert_allclose(ours, total / 3**order, rtol=1e-9)
 
 
-@pytest.mark.parametrize("estimator", ["u", "v"])
+@pytest.mark.parametrize("estimator", ["u", "v", "linear"])
 def test_weighted_joint_mmd_of_one_layer_is_weighted_mmd(estimator, x64):
     x, y = jnp.asarray(X), jnp.asarray(Y)
     weights = on_device(WEIGHTS)
@@ -231,7 +259,7 @@ def on_device(weights):
         ),
         (
             lambda: joint_mmd_squared(
-                [jnp.float32(X)], [jnp.float32(Y)], [None], "linear"
+                [jnp.float32(X)], [jnp.float32(Y)], [None], "cubic"
             ),
             "estimator",
         ),
