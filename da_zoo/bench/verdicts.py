@@ -24,6 +24,10 @@ SMALLEST_BRACKET = 0.02
 """Below 2 points between baseline and oracle, a share of the gap says nothing."""
 
 
+MOST_NAMED = 6
+"""Methods that a sentence about harm names; the tables have the others."""
+
+
 class Verdict(NamedTuple):
     """One sentence or two about one table; names are in `backticks`."""
 
@@ -100,6 +104,15 @@ def _with_numbers(gained: Sequence[Gained]) -> list[str]:
     return [f"{_name(s)} {points_interval(gain)}" for s, gain in gained]
 
 
+def _largest(gained: list[Gained]) -> str:
+    """Names the largest moves with their numbers, and counts the others."""
+    gained = sorted(gained, key=lambda pair: -abs(pair[1].mean))
+    rest = len(gained) - MOST_NAMED
+    if rest < 2:
+        return listed(_with_numbers(gained))
+    return listed([*_with_numbers(gained[:MOST_NAMED]), f"{rest} more"])
+
+
 def _baseline(track: str) -> str:
     scratch = " (from scratch)" if track == "F" else ""
     return f"`{BASELINES[track]}`{scratch}"
@@ -131,7 +144,7 @@ def _placebo(table: Table, gained: list[Gained]) -> Verdict:
         text += f"(largest: {_with_numbers([largest])[0]})."
         return Verdict(*table[:3], "placebo", text)
     if sure:
-        text += f"still {listed(_with_numbers(sure))} against {_baseline(table[1])}: "
+        text += f"still {_largest(sure)} against {_baseline(table[1])}: "
         text += "what adapting itself does."
         return Verdict(*table[:3], "loss", text)
     text += f"{listed(_with_numbers(outside))} cannot be told from 0: too few seeds."
@@ -208,14 +221,11 @@ def _losses(table: Table, own: list[Gained]) -> list[Verdict]:
         losers = [(s, g) for s, g in pairs if g.below_zero and g.mean < -TIE]
         if not losers:
             continue
-        losers.sort(key=lambda pair: pair[1].mean)
         verb = "is" if len(losers) == 1 else "are"
         who = f"{len(losers)} of {len(pairs)} methods {verb}"
         if len(losers) == len(pairs) > 1:
             who = "every adaptation method is"
         text = f"Negative transfer with {track_title(*table[1:3])}: in `{scenario}` "
-        text += (
-            f"{who} below {_baseline(table[1])}: {', '.join(_with_numbers(losers))}."
-        )
+        text += f"{who} below {_baseline(table[1])}: {_largest(losers)}."
         verdicts.append(Verdict(*table[:3], "loss", text))
     return verdicts

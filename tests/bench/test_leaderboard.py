@@ -174,6 +174,19 @@ def test_harm_is_said_in_words(board):
         assert f"`{method}` −" in text
 
 
+def test_the_worst_are_named_and_the_others_counted():
+    rows = runs("source_only", [0.90, 0.91, 0.92])
+    losers = ["dan", "ddc", "jan", "cmd", "homm", "dann", "cdan", "mcd", "mdd"]
+    for step, name in enumerate(losers):
+        loss = 0.1 + 0.02 * step
+        rows += runs(name, [0.90 - loss, 0.912 - loss, 0.921 - loss])
+    (text,) = (v.text for v in build_leaderboard(rows).verdicts if v.kind == "loss")
+    assert text.endswith(" and 3 more.")
+    places = [text.index(f"`{name}` −") for name in reversed(losers[3:])]
+    assert places == sorted(places)
+    assert not any(f"`{name}`" in text for name in losers[:3])
+
+
 def test_the_placebo_passes_and_fails():
     same = {"case": 1, "scenario": "plain_to_plain"}
     base = runs("source_only", [0.95, 0.96, 0.97], **same)
