@@ -34,6 +34,7 @@ from da_zoo.types import (
 )
 
 if TYPE_CHECKING:
+    from da_zoo import transferability
     from da_zoo.estimator import DomainAdapter
     from da_zoo.shallow import SHALLOW
     from da_zoo.shallow.adapter import ShallowAdapter
@@ -80,6 +81,7 @@ __all__ = [
     "network_from_linen",
     "network_from_nnx",
     "schedules",
+    "transferability",
     "with_hparams",
     "with_precision",
 ]
@@ -89,6 +91,7 @@ _LATE = {
     "DomainAdapter": "da_zoo.estimator",
     "SHALLOW": "da_zoo.shallow",
     "ShallowAdapter": "da_zoo.shallow.adapter",
+    "transferability": "da_zoo.transferability",
 }
 
 
@@ -96,7 +99,9 @@ def __getattr__(name: str) -> Any:
     """Imports what needs scikit-learn when it is asked for: it takes half a second."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LATE[name]), name)
+    module = importlib.import_module(_LATE[name])
+    # A subpackage is what it is called; the others are found inside their module.
+    return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
 
 
 def __dir__() -> list[str]:
