@@ -43,6 +43,18 @@ def test_the_examples_of_add_a_method_run_and_register():
         METHODS.pop("moment_matching", None)
 
 
+def test_the_example_of_the_transferability_page_runs(capsys):
+    space: dict = {}
+    for block in blocks("docs/transferability.md", "python"):
+        exec(block, space)
+    assert "Kendall" in capsys.readouterr().out
+    # What the page concludes from its table.
+    (table,) = blocks("docs/transferability.md", "text")
+    shown = [line.split("  ")[0] for line in table.splitlines()[1:5]]
+    assert shown == list(space["ranking"].sources)
+    assert max(space["accuracy"], key=space["accuracy"].get) == shown[0] == "near"
+
+
 def test_the_commands_of_the_readme_exist(capsys):
     lines = [
         line.split("#")[0].strip()

@@ -31,8 +31,9 @@ def transrate(
         Higher is better; at least 0 for classes of one size, and 0 where the classes
         have the same second moments about the common mean. TWO classes of one size and
         one covariance always do, however far apart they are: the score is blind there.
-        Classes count the same whatever their size, so with unequal sizes it may be
-        negative.
+        With fewer rows than features it mostly counts dimensions times the logarithm of
+        their scale, and noise scores nearly as high as signal. Classes count the same
+        whatever their size, so with unequal sizes it may be negative.
 
     Raises:
         TypeError: for labels that are not integers.

@@ -58,6 +58,19 @@ def test_two_balanced_classes_are_its_blind_spot():
         np.testing.assert_allclose(transrate(features=f, labels=labels), 0.0, atol=1e-9)
 
 
+def test_with_few_rows_it_counts_dimensions():
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 4
+    noise = rng.normal(size=(40, 64))
+    signal = noise + 3.0 * rng.normal(size=(4, 64))[labels]
+    poor = transrate(features=noise, labels=labels)
+    good = transrate(features=signal, labels=labels)
+    assert 0 < good - poor < 0.05 * poor
+    # All rows span 39 directions, those of a class 10: doubling adds their difference.
+    doubled = transrate(features=2.0 * noise, labels=labels)
+    np.testing.assert_allclose(doubled - poor, (39 - 10) * np.log(2), rtol=1e-3)
+
+
 def test_its_sign():
     rng = np.random.default_rng(2)
     for _ in range(20):
