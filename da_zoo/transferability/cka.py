@@ -41,7 +41,7 @@ def cka(
             or features without variation.
 
     Example:
-        >>> x, y = np.random.default_rng(0).normal(size=(2, 50, 100))
+        >>> x, y = np.random.default_rng(0).normal(size=(2, 200, 400))
         >>> round(cka(first=x, second=3.0 * x[:, ::-1] + 1.0), 6)
         1.0
         >>> abs(cka(first=x, second=y)) < 0.05

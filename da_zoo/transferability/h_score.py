@@ -30,7 +30,9 @@ def h_score(
         regularised: shrinks ``cov(f)`` to ``(1 - a) cov(f) + a (tr cov(f) / d) I`` and
             the other to ``(1 - a) cov(E[f | y])``, with the shrinkage a of Ledoit and
             Wolf. Use it whenever n is not many times d: with n <= d independent rows
-            the plain score is C - 1 for ANY features, noise included.
+            the plain score is C - 1 for ANY features, noise included. Its own weakness:
+            features of nearly spherical covariance are shrunk all the way, a = 1, and
+            score 0 whatever their classes. Do not whiten features for it.
 
     Returns:
         Between 0 (equal class means) and min(d, C - 1) for C classes (all variance lies

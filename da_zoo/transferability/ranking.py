@@ -133,6 +133,13 @@ def rank_sources(
             f"candidates must hold at least two sources, got {list(candidates)}; add "
             "the raw inputs as one to compare with"
         )
+    for name, candidate in candidates.items():
+        if not isinstance(candidate, Candidate):
+            raise TypeError(
+                f"candidates[{name!r}] must be a Candidate, got "
+                f"{type(candidate).__name__}; write Candidate(features=..., "
+                "source_probabilities=...)"
+            )
     check = check_values if regression else check_classes
     labels = check("target", target)
     found = [
@@ -162,12 +169,6 @@ def rank_sources(
 def _scores(
     name: str, candidate: Candidate, labels: np.ndarray, regression: bool
 ) -> dict[str, float]:
-    if not isinstance(candidate, Candidate):
-        raise TypeError(
-            f"candidates[{name!r}] must be a Candidate, got "
-            f"{type(candidate).__name__}; write Candidate(features=..., "
-            "source_probabilities=...)"
-        )
     # Checked here as well, because a message must say which candidate is meant.
     at = f"candidates[{name!r}]."
     features = check_features(f"{at}features", candidate.features)

@@ -44,7 +44,7 @@ def transrate(
         >>> labels = np.arange(40) % 4
         >>> one_hot = np.eye(4)[labels]
         >>> round(transrate(features=one_hot, labels=labels), 4)
-        7.2754
+        7.2753
 
     References:
         Huang et al., "Frustratingly Easy Transferability Estimation", ICML 2022. Same

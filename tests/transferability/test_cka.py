@@ -67,7 +67,7 @@ def test_independent_features_wider_than_there_are_rows():
         ]
     )
     error = values.std(axis=0) / np.sqrt(len(values))
-    assert abs(values[:, 0].mean()) < 4 * error[0] < 0.01
+    assert abs(values[:, 0].mean()) < 4 * error[0] < 0.05
     assert values[:, 1].min() > 0.85
 
 

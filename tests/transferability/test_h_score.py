@@ -110,6 +110,14 @@ def test_with_few_rows_the_plain_score_says_nothing_and_the_regularised_does():
     assert poor < 1.0 and 2.5 < good < 3.0
 
 
+def test_spherical_features_are_the_blind_spot_of_the_regularised_score(toy):
+    f, labels, noise = toy
+    white = np.linalg.svd(f - f.mean(axis=0), full_matrices=False)[0] + 1e-3 * noise
+    assert h_score(features=white, labels=labels) > 2.0
+    regularised = h_score(features=white, labels=labels, regularised=True)
+    np.testing.assert_allclose(regularised, 0.0, atol=1e-9)
+
+
 def test_features_without_variation_score_0():
     labels = np.arange(10) % 2
     for value in (0.0, 0.1):
