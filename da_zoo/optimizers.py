@@ -1,13 +1,14 @@
 """Optimisers built from traced hyper-parameters, so that a sweep never recompiles."""
 
+import functools
 from collections.abc import Callable, Mapping
 
 import jax
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from da_zoo.naming import choose
-from da_zoo.partition import scale_updates
+from da_zoo.partition import by_path, scale_updates
 
 __all__ = ["OPTIMIZERS", "make_optimizer"]
 
@@ -20,25 +21,28 @@ def _scale(factor: Float[Array, ""]) -> optax.GradientTransformation:
     )
 
 
-def _sgd(hparams: HParams) -> optax.GradientTransformation:
+Mask = Callable[[PyTree], PyTree] | None
+
+
+def _sgd(hparams: HParams, decayed: Mask = None) -> optax.GradientTransformation:
     """Nesterov momentum 0.9 with coupled weight decay, the field's common recipe."""
     return optax.chain(
-        optax.add_decayed_weights(hparams["weight_decay"]),
+        optax.add_decayed_weights(hparams["weight_decay"], decayed),
         optax.trace(decay=0.9, nesterov=True),
         _scale(-hparams["learning_rate"]),
     )
 
 
-def _adam(hparams: HParams) -> optax.GradientTransformation:
+def _adam(hparams: HParams, decayed: Mask = None) -> optax.GradientTransformation:
     """Adam with decoupled weight decay (AdamW; Adam itself at ``weight_decay=0``)."""
     return optax.chain(
         optax.scale_by_adam(),
-        optax.add_decayed_weights(hparams["weight_decay"]),
+        optax.add_decayed_weights(hparams["weight_decay"], decayed),
         _scale(-hparams["learning_rate"]),
     )
 
 
-OPTIMIZERS: dict[str, Callable[[HParams], optax.GradientTransformation]] = {
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": _sgd,
     "adam": _adam,
 }
@@ -46,13 +50,18 @@ OPTIMIZERS: dict[str, Callable[[HParams], optax.GradientTransformation]] = {
 
 
 def make_optimizer(
-    name: str, *, factors: Mapping[str, float] | None = None
+    name: str,
+    *,
+    factors: Mapping[str, float] | Callable[[str], float] | None = None,
+    decayed: Callable[[str], bool] | None = None,
 ) -> Callable[[HParams], optax.GradientTransformation]:
     """Returns ``hparams -> optimiser``.
 
     Args:
         name: "sgd" (Nesterov momentum 0.9, coupled decay) or "adam" (decoupled decay).
-        factors: path prefix -> multiplier of the learning rate, applied to the update.
+        factors: path prefix -> multiplier of the learning rate, applied to the update;
+            or a function of the path.
+        decayed: which paths weight decay applies to; None means all.
 
     Raises:
         ValueError: if the name is unknown.
@@ -70,7 +79,8 @@ def make_optimizer(
         -0.949999988079071
     """
     build = choose(OPTIMIZERS, name, "optimizer")
+    mask = None if decayed is None else by_path(decayed)
     if not factors:
-        return build
-    scaled = dict(factors)
-    return lambda hparams: optax.chain(build(hparams), scale_updates(scaled))
+        return build if mask is None else functools.partial(build, decayed=mask)
+    scaled = factors if callable(factors) else dict(factors)
+    return lambda hparams: optax.chain(build(hparams, mask), scale_updates(scaled))

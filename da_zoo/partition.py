@@ -15,7 +15,15 @@ import jax
 import optax
 from jaxtyping import PyTree
 
-__all__ = ["frozen_by", "matching", "merge", "paths", "scale_updates", "split"]
+__all__ = [
+    "by_path",
+    "frozen_by",
+    "matching",
+    "merge",
+    "paths",
+    "scale_updates",
+    "split",
+]
 
 PathPredicate = Callable[[str], bool]
 
@@ -122,14 +130,29 @@ def frozen_by(pattern: str, params: PyTree) -> list[str]:
     return hit
 
 
-def scale_updates(factors: Mapping[str, float]) -> optax.GradientTransformation:
+def by_path(value: Callable[[str], Any]) -> Callable[[PyTree], PyTree]:
+    """Returns ``tree -> tree`` with a value for the path of every leaf.
+
+    Example:
+        >>> by_path(lambda path: path.endswith("bias"))({"bias": 1.0, "kernel": 2.0})
+        {'bias': True, 'kernel': False}
+    """
+    return lambda tree: jax.tree_util.tree_map_with_path(
+        lambda path, _: value(_name(path)), tree
+    )
+
+
+def scale_updates(
+    factors: Mapping[str, float] | Callable[[str], float],
+) -> optax.GradientTransformation:
     """Multiplies the updates under a path prefix by a factor.
 
     It scales the update, never the gradient: Adam divides a gradient's scale away
     again. Put it last in an ``optax.chain``.
 
     Args:
-        factors: path prefix -> factor; the first prefix that fits counts, others 1.
+        factors: path prefix -> factor, of which the first that fits counts, others 1;
+            or a function of the path.
 
     Example:
         >>> import jax.numpy as jnp
@@ -140,6 +163,8 @@ def scale_updates(factors: Mapping[str, float]) -> optax.GradientTransformation:
     """
 
     def factor(path: str) -> float:
+        if callable(factors):
+            return factors(path)
         fits = (f for prefix, f in factors.items() if path.startswith(prefix))
         return next(fits, 1.0)
 

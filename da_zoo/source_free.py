@@ -16,12 +16,12 @@ from jaxtyping import Array, Float, PyTree
 from da_zoo.batch_norm import adopt_source, domain_encoder
 from da_zoo.classifier import Classifier, Forward
 from da_zoo.compose import from_updates, inherit
+from da_zoo.finetune.tuning import source_model, source_phase
 from da_zoo.losses.classification import cross_entropy
 from da_zoo.network import Network, make_head, mask_classes
 from da_zoo.optimizers import make_optimizer
 from da_zoo.schedules import SCHEDULES
 from da_zoo.settings import Classes, Training
-from da_zoo.tuning import source_model, source_phase
 from da_zoo.types import (
     Aux,
     Batch,

@@ -22,6 +22,7 @@ __all__ = [
     "forward_term",
     "supervised_model",
     "supervised_phase",
+    "together",
     "training_streams",
 ]
 
@@ -31,7 +32,9 @@ class Alignment(NamedTuple):
 
     ``loss(params, state, forward, key) -> (weighted loss, metrics)``;
     ``init(key, features_dim) -> more parameter groups``, a discriminator say;
-    ``extra(key, features_dim) -> entries of state.extra``, which are not trained.
+    ``extra(key, features_dim) -> entries of state.extra``, which are not trained;
+    ``start(params) -> entries of state.extra`` that depend on the parameters the phase
+    starts from.
     """
 
     loss: Callable[
@@ -40,6 +43,36 @@ class Alignment(NamedTuple):
     ]
     init: Callable[[Key, int], Params] | None = None
     extra: Callable[[Key, int], dict[str, Any]] | None = None
+    start: Callable[[Params], dict[str, Any]] | None = None
+
+
+@functools.lru_cache(maxsize=256)
+def together(terms: tuple[Alignment, ...]) -> Alignment:
+    """Adds terms up: one loss, all parameter groups, all entries of the state.
+
+    Example:
+        >>> term = Alignment(lambda params, state, forward, key: (2.0, {"two": 2.0}))
+        >>> together((term, term)).loss({}, None, None, None)
+        (4.0, {'two': 2.0})
+    """
+
+    def loss(
+        params: Params, state: TrainState, forward: Forward, key: Key
+    ) -> tuple[Any, dict[str, Any]]:
+        total: Any = 0.0
+        metrics: dict[str, Any] = {}
+        for term in terms:
+            value, more = term.loss(params, state, forward, key)
+            total, metrics = total + value, metrics | more
+        return total, metrics
+
+    def joined(name: str) -> Callable[..., dict[str, Any]] | None:
+        parts = [part for term in terms if (part := getattr(term, name)) is not None]
+        if not parts:
+            return None
+        return lambda *args: {k: v for part in parts for k, v in part(*args).items()}
+
+    return Alignment(loss, joined("init"), joined("extra"), joined("start"))
 
 
 def _everything(path: str) -> bool:
@@ -50,11 +83,10 @@ def _everything(path: str) -> bool:
 @functools.lru_cache(maxsize=256)
 def _update(
     forward_batch: Callable[..., Forward],
-    optimizer: str,
+    optimizer: Callable[..., Any],
     schedule: str,
     alignment: Alignment | None,
     wrt: Callable[[str], bool],
-    factors: tuple[tuple[str, float], ...],
 ) -> Update:
     """The one Update of most methods; memoised: equal arguments give one program."""
 
@@ -72,16 +104,14 @@ def _update(
         "task",
         loss,
         wrt,
-        make_optimizer(optimizer, factors=dict(factors)),
+        optimizer,
         schedule=SCHEDULES[schedule],
     )
 
 
 @functools.lru_cache(maxsize=256)
 def _init_with(
-    init_params: Callable[..., Any],
-    init_alignment: Callable[[Key, int], Params],
-    init_extra: Callable[[Key, int], dict[str, Any]] | None,
+    init_params: Callable[..., Any], alignment: Alignment
 ) -> Callable[..., Any]:
     """Adds an alignment's own parameter groups and state to a classifier's."""
 
@@ -89,9 +119,13 @@ def _init_with(
         params, stats, extra = init_params(key, batch)
         head = next(v for k, v in params.items() if k.startswith("head_"))
         features_dim = head["kernel"].shape[0]
-        if init_extra is not None:
-            extra = extra | init_extra(key, features_dim)
-        return params | init_alignment(key, features_dim), stats, extra
+        if alignment.extra is not None:
+            extra = extra | alignment.extra(key, features_dim)
+        if alignment.start is not None:
+            extra = extra | alignment.start(params)
+        if alignment.init is not None:
+            params = params | alignment.init(key, features_dim)
+        return params, stats, extra
 
     return init
 
@@ -201,7 +235,7 @@ def supervised_phase(
     uses: frozenset[str],
     alignment: Alignment | None = None,
     wrt: Callable[[str], bool] = _everything,
-    factors: tuple[tuple[str, float], ...] = (),
+    optimizer: Callable[..., Any] | None = None,
     hparams: dict[str, float] | None = None,
     warm_start: Callable[[TrainState, TrainState], TrainState] | None = None,
     share: float = 1.0,
@@ -216,7 +250,8 @@ def supervised_phase(
         uses: the streams it reads.
         alignment: what is added to the task loss.
         wrt: which parameters train.
-        factors: path prefix -> multiplier of the learning rate.
+        optimizer: ``hparams -> optax transformation``, the same object for the same
+            settings; None means the shared settings' one.
         hparams: the method's own floats.
         warm_start: how it takes over from the phase before.
         share: of the recipe's steps.
@@ -227,12 +262,11 @@ def supervised_phase(
         **classes.hparams,
         **(hparams or {}),
     }
-    update = _update(
-        model.forward, training.optimizer, training.schedule, alignment, wrt, factors
-    )
+    optimizer = optimizer or make_optimizer(training.optimizer)
+    update = _update(model.forward, optimizer, training.schedule, alignment, wrt)
     init_params = model.init_params
-    if alignment is not None and alignment.init is not None:
-        init_params = _init_with(init_params, alignment.init, alignment.extra)
+    if alignment is not None and any(alignment[1:]):
+        init_params = _init_with(init_params, alignment)
     return Phase(
         name,
         from_updates(init_params, (update,), predict=model.predict, hparams=values),

@@ -43,6 +43,16 @@ def test_the_examples_of_add_a_method_run_and_register():
         METHODS.pop("moment_matching", None)
 
 
+def test_the_examples_of_the_fine_tuning_page_run(capsys):
+    space: dict = {}
+    for block in blocks("docs/fine-tuning.md", "python"):
+        exec(block, space)
+    told = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("encoder/Dense_0/kernel") for line in told)
+    assert told[-1] == "['unfreeze_0', 'unfreeze_1', 'unfreeze_2']"
+    assert set(space["merged"]) == set(space["encoder"]["base"])
+
+
 def test_the_example_of_the_transferability_page_runs(capsys):
     space: dict = {}
     for block in blocks("docs/transferability.md", "python"):

@@ -10,6 +10,8 @@ from da_zoo.methods.afn import SPEC as _AFN
 from da_zoo.methods.afn import afn
 from da_zoo.methods.bnm import SPEC as _BNM
 from da_zoo.methods.bnm import bnm
+from da_zoo.methods.bss import SPEC as _BSS
+from da_zoo.methods.bss import bss
 from da_zoo.methods.cdan import SPEC as _CDAN
 from da_zoo.methods.cdan import cdan
 from da_zoo.methods.cdan_e import SPEC as _CDAN_E
@@ -40,14 +42,22 @@ from da_zoo.methods.fine_tuning import SPEC as _FINE_TUNING
 from da_zoo.methods.fine_tuning import fine_tuning
 from da_zoo.methods.fixmatch import SPEC as _FIXMATCH
 from da_zoo.methods.fixmatch import fixmatch
+from da_zoo.methods.full_fine_tuning import SPEC as _FULL_FINE_TUNING
+from da_zoo.methods.full_fine_tuning import full_fine_tuning
 from da_zoo.methods.homm import SPEC as _HOMM
 from da_zoo.methods.homm import homm
 from da_zoo.methods.jan import SPEC as _JAN
 from da_zoo.methods.jan import jan
+from da_zoo.methods.l2_sp import SPEC as _L2_SP
+from da_zoo.methods.l2_sp import l2_sp
+from da_zoo.methods.layer_decay import SPEC as _LAYER_DECAY
+from da_zoo.methods.layer_decay import layer_decay
 from da_zoo.methods.linear_probe import SPEC as _LINEAR_PROBE
 from da_zoo.methods.linear_probe import linear_probe
 from da_zoo.methods.log_coral import SPEC as _LOG_CORAL
 from da_zoo.methods.log_coral import log_coral
+from da_zoo.methods.lora import SPEC as _LORA
+from da_zoo.methods.lora import lora
 from da_zoo.methods.lp_ft import SPEC as _LP_FT
 from da_zoo.methods.lp_ft import lp_ft
 from da_zoo.methods.m3sda import SPEC as _M3SDA
@@ -103,6 +113,7 @@ __all__ = [
     "adda",
     "afn",
     "bnm",
+    "bss",
     "cdan",
     "cdan_e",
     "cmd",
@@ -118,10 +129,14 @@ __all__ = [
     "fada",
     "fine_tuning",
     "fixmatch",
+    "full_fine_tuning",
     "homm",
     "jan",
+    "l2_sp",
+    "layer_decay",
     "linear_probe",
     "log_coral",
+    "lora",
     "lp_ft",
     "m3sda",
     "mcc",
@@ -157,6 +172,11 @@ METHODS: dict[str, MethodSpec] = {
         _LINEAR_PROBE,
         _PARTIAL_FREEZING,
         _LP_FT,
+        _FULL_FINE_TUNING,
+        _LAYER_DECAY,
+        _L2_SP,
+        _BSS,
+        _LORA,
         _MME,
         _FADA,
         _PROTOTYPES,

@@ -6,12 +6,12 @@ It explains much of any aligner's gain, so it stands beside them in every table.
 from collections.abc import Mapping
 from typing import Unpack
 
+from da_zoo.finetune.tuning import source_phase
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.supervised import supervised_model
 from da_zoo.target_statistics import target_statistics
-from da_zoo.tuning import source_phase
 from da_zoo.types import Recipe
 
 __all__ = ["adabn"]

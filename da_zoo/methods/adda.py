@@ -16,6 +16,7 @@ from da_zoo.alternating import training_hparams
 from da_zoo.classifier import Classifier, classifier
 from da_zoo.compose import from_updates, named_key
 from da_zoo.discriminator import make_discriminator
+from da_zoo.finetune.tuning import source_phase
 from da_zoo.losses.adversarial import domain_accuracy, domain_adversarial
 from da_zoo.losses.weighting import weighted_mean
 from da_zoo.network import Network
@@ -24,7 +25,6 @@ from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.schedules import SCHEDULES
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.target_statistics import target_statistics
-from da_zoo.tuning import source_phase
 from da_zoo.types import (
     Aux,
     Batch,

@@ -7,10 +7,11 @@ transfer-learning libraries (TLLib, ``tllib/modules/classifier.py``).
 from collections.abc import Mapping
 from typing import Unpack
 
+from da_zoo.finetune.rules import Rule
+from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
-from da_zoo.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
 __all__ = ["fine_tuning"]
@@ -55,7 +56,7 @@ def fine_tuning(
         network,
         spaces,
         training,
-        encoder_factor=encoder_factor,
+        rules=(Rule("^encoder", encoder_factor),),
         share=1.0 - SOURCE_SHARE,
     )
     return source_then(network, spaces, training, tune)

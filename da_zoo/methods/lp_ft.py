@@ -6,10 +6,11 @@ A random head's first gradients distort good features; a probed head's do not.
 from collections.abc import Mapping
 from typing import Unpack
 
+from da_zoo.finetune.rules import Rule
+from da_zoo.finetune.tuning import ENCODER, SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
-from da_zoo.tuning import ENCODER, SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
 __all__ = ["lp_ft"]
@@ -50,13 +51,15 @@ def lp_ft(
     training = resolve_settings(**settings)
     spaces = resolve_classes(classes, training.width, continuous=True)
     half = (1.0 - SOURCE_SHARE) / 2
-    probe = tuning_phase("probe", network, spaces, training, freeze=ENCODER, share=half)
+    probe = tuning_phase(
+        "probe", network, spaces, training, rules=(ENCODER,), share=half
+    )
     tune = tuning_phase(
         "tune",
         network,
         spaces,
         training,
-        encoder_factor=encoder_factor,
+        rules=(Rule("^encoder", encoder_factor),),
         share=half,
         first=False,
     )

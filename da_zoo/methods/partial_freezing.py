@@ -6,10 +6,11 @@ Frozen means frozen: weights, weight decay, optimiser moments and batch statisti
 from collections.abc import Mapping
 from typing import Unpack
 
+from da_zoo.finetune.rules import Rule
+from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
-from da_zoo.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.types import Recipe
 
 __all__ = ["partial_freezing"]
@@ -60,8 +61,7 @@ def partial_freezing(
         network,
         spaces,
         training,
-        freeze=freeze,
-        encoder_factor=encoder_factor,
+        rules=(Rule(freeze, rate=0.0), Rule("^encoder", encoder_factor)),
         share=1.0 - SOURCE_SHARE,
     )
     return source_then(network, spaces, training, tune)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Unpack
 
+from da_zoo.finetune.tuning import source_phase
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
-from da_zoo.tuning import source_phase
 from da_zoo.types import Recipe
 
 __all__ = ["source_only"]

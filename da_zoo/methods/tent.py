@@ -18,6 +18,7 @@ from da_zoo.backend import compiler_options
 from da_zoo.batch_norm import adopt_source, domain_encoder
 from da_zoo.classifier import Forward
 from da_zoo.compose import from_updates
+from da_zoo.finetune.tuning import source_model
 from da_zoo.losses.prediction import mean_entropy
 from da_zoo.network import Network, make_head, mask_classes
 from da_zoo.optimizers import make_optimizer
@@ -33,7 +34,6 @@ from da_zoo.settings import (
 from da_zoo.source_free import take_over
 from da_zoo.supervised import supervised_model, supervised_phase
 from da_zoo.target_statistics import target_statistics
-from da_zoo.tuning import source_model
 from da_zoo.types import (
     Aux,
     Batch,

@@ -41,6 +41,17 @@ class LeNet(nn.Module):
         """Width of the features."""
         return self.hidden[-1]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Patterns of the layers' parameters, from input to output."""
+        convolutions = len(self.channels)
+        first = [rf"(Conv|BatchNorm)_{i}/" for i in range(convolutions)]
+        last = [
+            rf"(Dense_{i}|BatchNorm_{convolutions + i})/"
+            for i in range(len(self.hidden))
+        ]
+        return (*first, *last)
+
     @nn.compact
     def __call__(
         self,

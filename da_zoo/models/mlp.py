@@ -35,6 +35,11 @@ class MLP(nn.Module):
         """Width of the features."""
         return self.hidden[-1]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Patterns of the layers' parameters, from input to output."""
+        return tuple(rf"(Dense|BatchNorm)_{i}/" for i in range(len(self.hidden)))
+
     @nn.compact
     def __call__(
         self,

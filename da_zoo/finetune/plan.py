@@ -1,0 +1,191 @@
+"""A fine-tuning plan: ordered stages, each with rules for what trains and how fast."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Unpack
+
+import jax
+from jaxtyping import PyTree
+
+from da_zoo.finetune.lora import LoRA, lora_factors
+from da_zoo.finetune.penalties import Penalty
+from da_zoo.finetune.rules import Rule, check_rules, rule_for
+from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.network import Network
+from da_zoo.partition import paths
+from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.types import Recipe
+
+__all__ = ["FineTunePlan", "Stage"]
+
+
+class Stage(NamedTuple):
+    """A stretch of tuning under one set of rules.
+
+    Example:
+        >>> Stage("probe", (Rule("^encoder", rate=0.0),)).share
+        1.0
+    """
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    """The first that matches a path counts; what none matches trains at full rate."""
+    share: float = 1.0
+    """Of the plan's steps, relative to the other stages'."""
+    statistics: str = "train"
+    """Of normalisation layers: "train", "frozen" (the source's are used and kept) or
+    "eval" (and nothing is dropped out)."""
+    penalties: tuple[Penalty, ...] = ()
+    lora: LoRA | None = None
+    learning_rate: float = 1.0
+    """Multiple of the shared one."""
+
+
+class FineTunePlan(NamedTuple):
+    """Stages in order; compiles to one optimiser and one jitted step per stage.
+
+    Example:
+        >>> from da_zoo import network_by_name
+        >>> plan = FineTunePlan((Stage("tune", (Rule("^encoder", rate=0.1),)),))
+        >>> recipe = plan.recipe(network_by_name("mlp"), classes=3)
+        >>> [phase.name for phase in recipe]
+        ['source', 'tune']
+    """
+
+    stages: tuple[Stage, ...]
+
+    def recipe(
+        self,
+        network: Network,
+        *,
+        classes: int | Mapping[str, int] | Continuous,
+        source_share: float = SOURCE_SHARE,
+        **settings: Unpack[Settings],
+    ) -> Recipe:
+        """Builds training on the source, then the stages on labelled target rows.
+
+        Args:
+            network: any encoder: the zoo's, a Linen or an NNX module's.
+            classes: number of classes (the target head starts from the source's), or
+                {"source": a, "target": b} (it starts fresh); or
+                ``Continuous(outputs)``.
+            source_share: share of the steps that the source gets, in (0, 1).
+            **settings: see :class:`da_zoo.Settings`.
+
+        Returns:
+            One phase for the source and one per stage.
+
+        Raises:
+            ValueError: for an invalid setting, share or stage; when training starts, if
+                a pattern matches no parameter (the message names the nearest paths) or
+                nothing is left to train.
+        """
+        training = resolve_settings(**settings)
+        spaces = resolve_classes(classes, training.width, continuous=True)
+        if not 0 < source_share < 1:
+            raise ValueError(f"source_share must lie in (0, 1), got {source_share}")
+        self._check()
+        total = sum(stage.share for stage in self.stages)
+        phases = [
+            tuning_phase(
+                stage.name,
+                network,
+                spaces,
+                training._replace(
+                    learning_rate=training.learning_rate * stage.learning_rate
+                ),
+                rules=stage.rules,
+                statistics=stage.statistics,
+                terms=tuple(penalty.term for penalty in stage.penalties),
+                hparams=dict(pair for p in stage.penalties for pair in p.hparams),
+                lora=stage.lora,
+                share=(1.0 - source_share) * stage.share / total,
+                first=number == 0,
+            )
+            for number, stage in enumerate(self.stages)
+        ]
+        return source_then(network, spaces, training, *phases, share=source_share)
+
+    def _check(self) -> None:
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) < len(names) or "source" in names:
+            raise ValueError(
+                "a plan has stages of different names, none of them 'source'; got "
+                f"{names}"
+            )
+        for stage in self.stages:
+            if not 0 < stage.share < float("inf"):
+                raise ValueError(
+                    f"share must be positive, got {stage.share} for {stage.name!r}"
+                )
+        adapted = [stage.lora for stage in self.stages]
+        if len(set(adapted) - {None}) > 1 or any(
+            before is not None and after is None
+            for before, after in itertools.pairwise(adapted)
+        ):
+            raise ValueError(
+                "stages with lora come last and share one LoRA: merge its factors "
+                "(merge_lora) before other stages"
+            )
+
+    def table(self, params: PyTree, **settings: Unpack[Settings]) -> str:
+        """Says for every parameter how each stage trains it.
+
+        Args:
+            params: by group, as in ``state.params``, or ``{"encoder": ...}``.
+            **settings: see :class:`da_zoo.Settings`.
+
+        Returns:
+            A table: path, shape, then learning rate and weight decay by stage.
+
+        Raises:
+            ValueError: as in :meth:`recipe`.
+
+        Example:
+            >>> import numpy as np
+            >>> params = {"encoder": {"kernel": np.ones((3, 2))}}
+            >>> params["head_target"] = {"kernel": np.ones((2, 4))}
+            >>> plan = FineTunePlan((Stage("tune", (Rule("^encoder", rate=0.1),)),))
+            >>> print(plan.table(params, learning_rate=0.01))
+            path                 shape   tune
+            encoder/kernel       3 x 2   0.001
+            head_target/kernel   2 x 4   0.01
+        """
+        training = resolve_settings(**settings)
+        self._check()
+        columns = [self._column(stage, params, training) for stage in self.stages]
+        shapes: dict[str, str] = {}
+        for column in columns:
+            shapes |= {path: shape for path, (shape, _) in column.items()}
+        lines = [["path", "shape", *(stage.name for stage in self.stages)]]
+        for path, shape in shapes.items():
+            cells = [column.get(path, ("", ""))[1] for column in columns]
+            lines.append([path, shape, *cells])
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+    def _column(
+        self, stage: Stage, params: PyTree, training: Any
+    ) -> dict[str, tuple[str, str]]:
+        tuned = {k: v for k, v in params.items() if k != "head_source"}
+        rules = stage.rules
+        if (lora := stage.lora) is not None:
+            encoder = tuned["encoder"]
+            factors = jax.eval_shape(
+                lambda key: lora_factors(key, encoder, lora), jax.random.key(0)
+            )
+            tuned["encoder"] = {"base": tuned["encoder"], "lora": factors}
+            rules = (*rules, Rule("^encoder/base/", rate=0.0))
+        check_rules(rules, tuned)
+        found = {}
+        for path, leaf in zip(paths(tuned), jax.tree.leaves(tuned), strict=True):
+            rule = rule_for(rules, path)
+            rate = training.learning_rate * stage.learning_rate * rule.rate
+            cell = "frozen" if rule.rate == 0 else f"{rate:.3g}"
+            if rule.rate > 0 and training.weight_decay > 0 and rule.decay:
+                cell += f", decay {training.weight_decay:.3g}"
+            found[path] = (" x ".join(map(str, leaf.shape)) or "scalar", cell)
+        return found

@@ -1,0 +1,238 @@
+"""Phases of sequential transfer: learn on the source, then tune on target labels."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from da_zoo.batch_norm import adopt_source
+from da_zoo.classifier import Classifier, classifier
+from da_zoo.compose import inherit
+from da_zoo.finetune.lora import LoRA, lora_network
+from da_zoo.finetune.rules import Rule, check_rules, planned_optimizer, rule_for
+from da_zoo.naming import choose
+from da_zoo.network import Network, Train
+from da_zoo.settings import Classes, Training
+from da_zoo.supervised import Alignment, supervised_phase, together
+from da_zoo.types import Phase, TrainState
+
+__all__ = ["STATISTICS", "source_phase", "source_then", "tuning_phase"]
+
+TARGET = frozenset({"target_labelled"})
+
+SOURCE_SHARE = 0.6
+"""Share of the steps spent on the source where tuning follows."""
+
+
+def source_model(network: Network, classes: Classes, batch_norm: str) -> Classifier:
+    """Returns the classifier of source training: source statistics for both domains."""
+    answers = (("source", "source"), ("target", "source"))
+    return classifier(
+        network,
+        width=classes.width,
+        batch_norm=batch_norm,
+        answers=answers if classes.shared else answers[:1],
+        statistics="source",
+    )
+
+
+def source_phase(
+    network: Network, classes: Classes, training: Training, *, share: float = 1.0
+) -> Phase:
+    """Trains encoder and source head on labelled source rows.
+
+    Args:
+        network: the encoder.
+        classes: the label spaces.
+        training: the shared settings.
+        share: of the recipe's steps.
+    """
+    model = source_model(network, classes, training.batch_norm)
+    return supervised_phase(
+        "source", model, classes, training, uses=frozenset({"source"}), share=share
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _tuned_model(
+    network: Network, width: int, shared: bool, batch_norm: str, train: Train
+) -> Classifier:
+    """Has both heads; the tuned one answers for the target, and for the same task.
+
+    Its normalisation is the target's throughout: it is one model.
+    """
+    return classifier(
+        network,
+        width=width,
+        batch_norm=batch_norm,
+        heads=("source", "target"),
+        answers=(("source", "target" if shared else "source"), ("target", "target")),
+        statistics="target",
+        train=train,
+    )
+
+
+def _from_source(
+    classes: Classes, previous: TrainState, fresh: TrainState
+) -> TrainState:
+    state = inherit(previous, fresh)
+    params, stats = adopt_source(state.params, state.stats)
+    if classes.shared:
+        head = jax.tree.map(jnp.copy, params["head_source"])
+        params = params | {"head_target": head}
+    return state._replace(params=params, stats=stats)
+
+
+ENCODER = Rule("^encoder", rate=0.0)
+"""The whole encoder frozen, statistics and all."""
+
+STATISTICS = ("train", "frozen", "eval")
+"""Of normalisation layers while tuning: "train" uses and updates batch statistics where
+scale or shift train; "frozen" uses and keeps the source's; "eval" drops nothing out
+either."""
+
+
+@functools.lru_cache(maxsize=256)
+def _trains(rules: tuple[Rule, ...]) -> Callable[[str], bool]:
+    def trains(path: str) -> bool:
+        return not path.startswith("head_source") and rule_for(rules, path).rate > 0
+
+    return trains
+
+
+@functools.lru_cache(maxsize=256)
+def _layers(rules: tuple[Rule, ...], root: str) -> Train:
+    """A normalisation layer whose scale is frozen keeps its statistics too."""
+    if rules == (ENCODER,):
+        return False
+    if all(rule.rate > 0 for rule in rules):
+        return True
+    trains = _trains(rules)
+    return lambda layer: trains(f"{root}/{layer}/scale")
+
+
+@functools.lru_cache(maxsize=256)
+def _without_dropout(network: Network) -> Network:
+    def apply(
+        params: Any, stats: Any, x: Any, *, key: Any = None, **options: Any
+    ) -> Any:
+        del key
+        return network.apply(params, stats, x, **options)
+
+    return network._replace(apply=apply)
+
+
+def tuning_phase(
+    name: str,
+    network: Network,
+    classes: Classes,
+    training: Training,
+    *,
+    rules: tuple[Rule, ...] = (),
+    statistics: str = "train",
+    terms: tuple[Alignment, ...] = (),
+    hparams: Mapping[str, float] | None = None,
+    lora: LoRA | None = None,
+    uses: frozenset[str] = TARGET,
+    share: float,
+    first: bool = True,
+) -> Phase:
+    """Tunes on labelled target rows what a source phase learned.
+
+    Args:
+        name: of the phase.
+        network: the encoder.
+        classes: the label spaces; a shared one lets the target head start from the
+            source's.
+        training: the shared settings.
+        rules: how which parameters train; the first that matches a path counts.
+        statistics: one of :data:`STATISTICS`.
+        terms: what is added to the task loss.
+        hparams: their floats.
+        lora: low-rank updates beside a frozen encoder; rules then see its paths as
+            "encoder/base/..." and "encoder/lora/...".
+        uses: the streams it reads.
+        share: of the recipe's steps.
+        first: whether it follows the source phase (rather than another tuning phase).
+
+    Raises:
+        ValueError: for an unknown word for ``statistics``, or lora under
+            domain-specific normalisation; when the state is built, if
+            a rule matches no parameter, or nothing is left to train.
+    """
+    choose(dict.fromkeys(STATISTICS, 0), statistics, "statistics")
+    root = "encoder"
+    if lora is not None:
+        network, root = lora_network(network, lora), "encoder/base"
+        rules = (*rules, Rule("^encoder/base/", rate=0.0))
+        if training.batch_norm == "domain_specific":
+            raise ValueError(
+                "lora and batch_norm='domain_specific' do not go together: choose "
+                "'separate'"
+            )
+    if statistics == "eval":
+        network = _without_dropout(network)
+    train = _layers(rules, root) if statistics == "train" else False
+    model = _tuned_model(
+        network, classes.width, classes.shared, training.batch_norm, train
+    )
+    term = together(terms) if terms else None
+
+    def take_over(previous: TrainState, fresh: TrainState) -> TrainState:
+        check_rules(
+            rules, {k: v for k, v in fresh.params.items() if k != "head_source"}
+        )
+        if lora is not None:
+            previous = _as_base(previous, fresh)
+        state = (
+            _from_source(classes, previous, fresh)
+            if first
+            else inherit(previous, fresh)
+        )
+        if term is not None and term.start is not None:
+            begun = jax.tree.map(jnp.copy, term.start(state.params))
+            state = state._replace(extra=state.extra | begun)
+        return state
+
+    return supervised_phase(
+        name,
+        model,
+        classes,
+        training,
+        uses=uses,
+        alignment=term,
+        wrt=_trains(rules),
+        optimizer=planned_optimizer(training.optimizer, rules),
+        hparams=dict(hparams or {}),
+        warm_start=take_over,
+        share=share,
+    )
+
+
+def _as_base(previous: TrainState, fresh: TrainState) -> TrainState:
+    """Puts an ordinary encoder below the factors that a phase adds."""
+    encoder = previous.params["encoder"]
+    if set(encoder) != {"base", "lora"}:
+        encoder = fresh.params["encoder"] | {"base": encoder}
+    return previous._replace(params=previous.params | {"encoder": encoder})
+
+
+def source_then(
+    network: Network,
+    classes: Classes,
+    training: Training,
+    *phases: Phase,
+    share: float = SOURCE_SHARE,
+) -> tuple[Phase, ...]:
+    """Puts the source phase, with a share of the steps, in front of tuning phases.
+
+    Example:
+        >>> from da_zoo import methods, network_by_name
+        >>> recipe = methods.lp_ft(network_by_name("mlp"), classes=2)
+        >>> [phase.name for phase in recipe]
+        ['source', 'probe', 'tune']
+    """
+    first: Any = source_phase(network, classes, training, share=share)
+    return (first, *phases)

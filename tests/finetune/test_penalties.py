@@ -1,0 +1,128 @@
+"""Penalties against derivations by hand, alone and in the step."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from da_zoo import fit, network_by_name
+from da_zoo.finetune import FineTunePlan, Stage, bss, l2_sp
+from da_zoo.losses.spectral_shrinkage import batch_spectral_shrinkage
+from da_zoo.testing import check_adapter, example_batch, toy_data
+
+NETWORK = network_by_name("mlp", hidden=(8, 4))
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (4, 7)])
+@pytest.mark.parametrize("k", [1, 3, 9])
+def test_shrinkage_and_its_gradient(shape, k):
+    matrix = np.random.default_rng(0).normal(size=shape)
+
+    def value(m):
+        return np.sum(np.sort(np.linalg.svd(m, compute_uv=False))[:k] ** 2)
+
+    ours, slope = jax.value_and_grad(batch_spectral_shrinkage)(jnp.float32(matrix), k)
+    np.testing.assert_allclose(ours, value(matrix), rtol=1e-4)
+    for index in [(0, 0), (2, 3), (3, 1)]:
+        moved = np.zeros(shape)
+        moved[index] = 1e-6
+        numeric = (value(matrix + moved) - value(matrix - moved)) / 2e-6
+        np.testing.assert_allclose(slope[index], numeric, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 6])
+def test_padding_adds_no_singular_values(count):
+    rows = jnp.float32(np.random.default_rng(1).normal(size=(count, 4)))
+    longer = jnp.concatenate([rows, jnp.full((2, 4), jnp.nan)])
+    weight = jnp.array([1.0] * count + [0.0] * 2)
+    alone, slope = jax.value_and_grad(batch_spectral_shrinkage)(rows, 2)
+    padded, slopes = jax.value_and_grad(
+        lambda x: batch_spectral_shrinkage(x, 2, weight=weight)
+    )(longer)
+    np.testing.assert_allclose(padded, alone, rtol=1e-5)
+    np.testing.assert_allclose(slopes[:count], slope, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(slopes[count:], 0.0)
+
+
+def test_equal_and_zero_singular_values_have_finite_gradients():
+    for matrix in (jnp.eye(3), jnp.zeros((3, 3)), jnp.ones((4, 2))):
+        assert np.isfinite(jax.grad(batch_spectral_shrinkage)(matrix)).all()
+
+
+def tune(*penalties, **settings):
+    plan = FineTunePlan((Stage("tune", penalties=penalties),))
+    return plan.recipe(NETWORK, classes=3, **settings)
+
+
+def test_l2_sp_by_hand():
+    recipe = tune(l2_sp(0.3, 0.2), learning_rate=1.0, schedule="constant")
+    bare = tune(learning_rate=1.0, schedule="constant")
+    batch = example_batch(toy_data(), recipe[1].uses)
+    first = jax.jit(recipe[0].adapter.init)(
+        jax.random.key(0), example_batch(toy_data(), recipe[0].uses)
+    )
+    moved = {}
+    for name, phase in (("with", recipe[1]), ("without", bare[1])):
+        fresh = jax.jit(phase.adapter.init)(jax.random.key(1), batch)
+        state = phase.warm_start(first, fresh)
+        # As if training had moved everything by 1.
+        state = state._replace(params=jax.tree.map(lambda w: w + 1.0, state.params))
+        after, metrics = jax.jit(phase.adapter.update)(state, batch)
+        moved[name] = jax.tree.map(lambda a, b: a - b, after.params, state.params)
+        if name == "with":
+            size = sum(leaf.size for leaf in jax.tree.leaves(state.params["encoder"]))
+            np.testing.assert_allclose(metrics["squared_distance"], size, rtol=1e-5)
+            heads = state.params["head_target"]
+    gaps = jax.tree.map(lambda a, b: a - b, moved["with"], moved["without"])
+    for leaf in jax.tree.leaves(gaps["encoder"]):
+        np.testing.assert_allclose(leaf, -1.9 * 0.3, atol=1e-4)
+    for gap, weight in zip(
+        jax.tree.leaves(gaps["head_target"]), jax.tree.leaves(heads), strict=True
+    ):
+        np.testing.assert_allclose(gap, -1.9 * 0.2 * np.asarray(weight), atol=1e-4)
+
+
+def test_a_strong_pull_keeps_the_encoder_at_the_source():
+    distance = {}
+    for weight in (0.0, 10.0):
+        recipe = tune(l2_sp(weight, 0.0), learning_rate=0.03)
+        run = fit(recipe, toy_data(), jax.random.key(0), steps=60, batch_size=8)
+        distance[weight] = run.history["tune/squared_distance"]
+    assert distance[0.0][0] == distance[10.0][0] == 0.0
+    assert 0.0 < distance[10.0][-1] < 0.2 * distance[0.0][-1]
+
+
+def test_shrinkage_lowers_the_smallest_singular_value():
+    smallest = {}
+    for weight in (0.0, 1.0):
+        run = fit(
+            tune(bss(weight), learning_rate=0.03),
+            toy_data(),
+            jax.random.key(0),
+            steps=60,
+            batch_size=8,
+        )
+        smallest[weight] = run.history["tune/smallest_squares"][-5:].mean()
+    assert smallest[1.0] < 0.5 * smallest[0.0]
+
+
+def test_penalties_add_up_and_the_contract_holds():
+    recipe = tune(l2_sp(), bss())
+    check_adapter(recipe, toy_data(), thorough=False)
+    hparams = recipe[1].adapter.init.keywords["hparams"]
+    assert {"l2_sp", "l2_head", "bss"} <= set(hparams)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: l2_sp(-1.0), "weight must be"),
+        (lambda: l2_sp(0.1, float("inf")), "head_weight must be"),
+        (lambda: bss(-1.0), "weight must be"),
+        (lambda: bss(k=0), "k must be"),
+        (lambda: batch_spectral_shrinkage(jnp.ones((2, 2)), 0), "k must be"),
+    ],
+)
+def test_mistakes_are_named(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
