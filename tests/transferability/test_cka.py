@@ -63,11 +63,11 @@ def test_independent_features_wider_than_there_are_rows():
     values = np.array(
         [
             [cka(first=x, second=y, debiased=debiased) for debiased in (True, False)]
-            for x, y in rng.normal(size=(30, 2, 40, 400))
+            for x, y in rng.normal(size=(12, 2, 30, 300))
         ]
     )
     error = values.std(axis=0) / np.sqrt(len(values))
-    assert abs(values[:, 0].mean()) < 4 * error[0] < 0.05
+    assert abs(values[:, 0].mean()) < 4 * error[0] < 0.1
     assert values[:, 1].min() > 0.85
 
 

@@ -14,10 +14,12 @@ def samples(shift=1.0):
 
 def test_proxy_a_distance_is_the_one_of_diagnostics():
     source, target = samples()
-    for seed in (0, 5):
+    found = set()
+    for seed in range(4):
         ours = proxy_a_distance(source=source, target=target, seed=seed)
-        theirs = diagnostics.proxy_a_distance(source, target, seed=seed)
-        assert ours == theirs > 0
+        assert ours == diagnostics.proxy_a_distance(source, target, seed=seed)
+        found.add(ours)
+    assert len(found) > 1 and max(found) > 0
     assert proxy_a_distance(source=source, target=target + 50.0) == 2.0
 
 

@@ -115,9 +115,23 @@ def test_a_source_class_that_is_never_predicted_changes_nothing():
     )
 
 
-def test_rounded_probabilities_stay_at_most_0():
+def test_rounding_does_not_lift_it_above_0():
+    # Each class has source classes of its own, so every likelihood is 1 in exact
+    # arithmetic, however a row's probability is spread over them.
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    for _ in range(5):
+        theta = (np.arange(30)[None, :] // 10 == labels[:, None]) * rng.random(
+            (300, 30)
+        )
+        theta = theta / theta.sum(axis=1, keepdims=True)
+        assert -1e-15 < leep(source_probabilities=theta, labels=labels) <= 0
+
+
+@pytest.mark.parametrize("total", [0.9995, 1.0, 1.0009])
+def test_rounded_probabilities_are_brought_back_to_1(total):
     labels = np.arange(12) % 3
-    theta = (np.eye(3)[labels] * 1.0009).astype(np.float16)
+    theta = (np.eye(3)[labels] * total).astype(np.float16)
     assert leep(source_probabilities=theta, labels=labels) == 0.0
 
 
