@@ -32,6 +32,8 @@ class Forward(NamedTuple):
     """How much each row counts; 0 = padding or, in a labelled stream, no label."""
     domains: dict[str, Int[Array, " n"]]
     """Which of several sources (or targets) each row is from."""
+    index: dict[str, Int[Array, " n"]]  # type: ignore[assignment]
+    """Which row of its stream each is."""
 
 
 class Classifier(NamedTuple):
@@ -156,6 +158,7 @@ def _trainer(
                 for name, rows in streams.items()
             },
             {name: rows.domain for name, rows in streams.items()},
+            {name: rows.index for name, rows in streams.items()},
         )
 
     return init_params, forward

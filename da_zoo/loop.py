@@ -32,7 +32,7 @@ from da_zoo.sweep import (
     with_members,
 )
 from da_zoo.threads import one_at_a_time, side_by_side, worker_count
-from da_zoo.types import Adapter, Key, Predictions, Recipe, TrainState
+from da_zoo.types import Adapter, Batch, Key, Phase, Predictions, Recipe, TrainState
 
 __all__ = ["FitResult", "NonFiniteLossError", "deal_out", "fit", "phase_steps"]
 
@@ -172,7 +172,14 @@ def fit(
     lengths = phase_steps(recipe, steps)
     threads = worker_count(workers)
     plan, width = _plan(
-        recipe, job, len(points.points), loop, seeds_mode, memory, threads
+        recipe,
+        job,
+        len(points.points),
+        loop,
+        seeds_mode,
+        memory,
+        threads,
+        swept=bool(axes),
     )
     groups = deal_out(recipe, job, points.points, width) if axes else [(recipe, job)]
     one_by_one = bool(axes) and plan.seeds == "sequential"
@@ -303,6 +310,20 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
     ]
 
 
+def _shapes(phase: Phase, job: Job) -> tuple[TrainState, Batch]:
+    """A phase's first state and batch, as shapes, of one seed: nothing is computed."""
+    width = job.key.shape[0] if job.key.ndim else 0
+    one_row = {name: np.zeros(1, int) for name in phase.uses}
+    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
+
+    def start(key: Key) -> tuple[TrainState, Batch]:
+        index = jnp.zeros(job.batch_size, jnp.int32)
+        batch = gather_batch(streams, dict.fromkeys(streams, index))
+        return phase.adapter.init(key, batch), batch
+
+    return jax.eval_shape(start, job.key[0] if width else job.key)
+
+
 def _plan(
     recipe: Recipe,
     job: Job,
@@ -311,23 +332,18 @@ def _plan(
     seeds_mode: str,
     memory: int,
     threads: int,
+    *,
+    swept: bool,
 ) -> tuple[Plan, int]:
     """One plan for all phases, by the first one's step (they share the network)."""
-    phase = recipe[0]
+    # All phases: what is wrong with a later one is said before the first has trained.
+    shapes = [_shapes(phase, job) for phase in recipe]
+    state, batch = shapes[0]
     width = job.key.shape[0] if job.key.ndim else 0
-    one_row = {name: np.zeros(1, int) for name in phase.uses}  # shapes are enough
-    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
-
-    def start(key: Key) -> Any:
-        index = jnp.zeros(job.batch_size, jnp.int32)
-        batch = gather_batch(streams, dict.fromkeys(streams, index))
-        return phase.adapter.init(key, batch), batch
-
-    state, batch = jax.eval_shape(start, job.key[0] if width else job.key)
-    update = phase.adapter.update
+    update = recipe[0].adapter.update
     plan = plan_loop(update, state, batch, loop, seeds_mode)
     members = points * max(width, 1)
-    if points == 1 and not width:
+    if not swept and not width:
         return plan, 0
     if plan.seeds == "sequential":
         return plan, members  # one at a time: no batch to fit into memory

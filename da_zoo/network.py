@@ -52,7 +52,8 @@ class Network(NamedTuple):
     key) -> (Outputs, stats)``. ``train`` says whether batch normalisation uses (and
     updates) batch statistics: a bool, or a predicate on the module path of each
     normalisation layer, which is how single layers are frozen. ``key`` turns dropout
-    on. ``weight`` 0 marks padding, which batch statistics leave out. ``layers`` are
+    on. ``weight`` 0 marks padding, which batch statistics leave out. ``layer_patterns``
+    are
     regular expressions of parameter paths, from input to output, for plans that treat
     depths differently.
     """
@@ -61,7 +62,7 @@ class Network(NamedTuple):
     apply: ApplyFn
     features_dim: int | None = None
     name: str = "custom"
-    layers: tuple[str, ...] = ()
+    layer_patterns: tuple[str, ...] = ()
 
 
 class Head(NamedTuple):
@@ -232,7 +233,7 @@ def network_from_linen(module: nn.Module, *, name: str | None = None) -> Network
         apply,
         getattr(module, "features_dim", None),
         name or type(module).__name__.lower(),
-        tuple(getattr(module, "layers", ())),
+        tuple(getattr(module, "layer_patterns", ())),
     )
 
 

@@ -242,4 +242,7 @@ def forget_programs() -> None:
         >>> forget_programs()
     """
     _EXECUTABLES.clear()
+    for key, lock in list(_LOCKS.items()):
+        if not lock.locked():
+            _LOCKS.pop(key, None)
     jax.clear_caches()

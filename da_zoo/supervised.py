@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 from jaxtyping import Array, Float
 
 from da_zoo.classifier import Classifier, Forward, classifier, task_loss
@@ -61,8 +62,9 @@ def together(terms: tuple[Alignment, ...]) -> Alignment:
     ) -> tuple[Any, dict[str, Any]]:
         total: Any = 0.0
         metrics: dict[str, Any] = {}
-        for term in terms:
-            value, more = term.loss(params, state, forward, key)
+        for number, term in enumerate(terms):
+            own = key if number == 0 else jax.random.fold_in(key, number)
+            value, more = term.loss(params, state, forward, own)
             total, metrics = total + value, metrics | more
         return total, metrics
 
@@ -70,7 +72,14 @@ def together(terms: tuple[Alignment, ...]) -> Alignment:
         parts = [part for term in terms if (part := getattr(term, name)) is not None]
         if not parts:
             return None
-        return lambda *args: {k: v for part in parts for k, v in part(*args).items()}
+
+        def every(*args: Any) -> dict[str, Any]:
+            entries = [pair for part in parts for pair in part(*args).items()]
+            if len(dict(entries)) < len(entries):
+                raise ValueError(f"two terms name the same {name}: {sorted(entries)}")
+            return dict(entries)
+
+        return every
 
     return Alignment(loss, joined("init"), joined("extra"), joined("start"))
 

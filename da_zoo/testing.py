@@ -105,12 +105,19 @@ def _through_a_file(state: TrainState) -> TrainState:
 
     leaves, structure = jax.tree.flatten(state)
     file = io.BytesIO()
-    np.savez(file, *(jax.random.key_data(x) if is_key(x) else x for x in leaves))
+    raw = [np.asarray(jax.random.key_data(x) if is_key(x) else x) for x in leaves]
+    # As bytes: NumPy's format does not know bfloat16.
+    np.savez(file, *(np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in raw))
     file.seek(0)
     with np.load(file, allow_pickle=False) as saved:
-        read = [jnp.asarray(saved[f"arr_{i}"]) for i in range(len(leaves))]
+        read = [
+            jnp.asarray(saved[f"arr_{i}"].view(old.dtype).reshape(old.shape))
+            for i, old in enumerate(raw)
+        ]
     whole = [
-        jax.random.wrap_key_data(new) if is_key(old) else new
+        jax.random.wrap_key_data(new, impl=jax.random.key_impl(old))
+        if is_key(old)
+        else new
         for old, new in zip(leaves, read, strict=True)
     ]
     return jax.tree.unflatten(structure, whole)

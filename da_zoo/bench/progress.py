@@ -84,7 +84,7 @@ def bench_progress(console: Console, shown: bool) -> Iterator[_Progress]:
         ...     told.expect(2)
         ...     told.advance("plain_to_over07: dann", 1)
     """
-    if shown and not console.is_terminal:
+    if shown and not (console.is_terminal or console.is_jupyter):
         yield _Log(console)
         return
     columns = (

@@ -31,7 +31,9 @@ class LoRA(NamedTuple):
     rank: int = 8
     alpha: float = 8.0
     pattern: str = "kernel$"
-    """Of paths inside the encoder; what it matches needs two axes or more."""
+    """Of paths inside the encoder; what it matches needs two axes or more. A kernel is
+    the matrix of its last axis against all the others: so for dense layers and
+    convolutions, not for the three-axis kernels of Flax's attention."""
 
     @property
     def scale(self) -> float:
@@ -110,6 +112,9 @@ def merge_lora(params: PyTree, factors: PyTree, scale: float) -> PyTree:
     Returns:
         The parameters of an ordinary encoder.
 
+    Raises:
+        ValueError: if there are factors for a path that is not in ``params``.
+
     Example:
         >>> params = {"kernel": jnp.zeros((2, 2))}
         >>> factors = {"kernel": {"a": jnp.ones((2, 1)), "b": jnp.ones((1, 2))}}
@@ -117,6 +122,11 @@ def merge_lora(params: PyTree, factors: PyTree, scale: float) -> PyTree:
         0.5
     """
     names = paths(params)
+    if unknown := sorted(set(factors) - set(names)):
+        raise ValueError(
+            f"factors have paths that params lack: {unknown}; params is the encoder's "
+            'base, state.params["encoder"]["base"]'
+        )
     leaves, structure = jax.tree.flatten(params)
 
     def merged(path: str, kernel: Array) -> Array:

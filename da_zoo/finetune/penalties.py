@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from da_zoo.classifier import Forward
 from da_zoo.losses.spectral_shrinkage import batch_spectral_shrinkage
@@ -28,88 +28,108 @@ def _squares(tree: PyTree) -> Float[Array, ""]:
     )
 
 
+def _encoder(params: Params) -> dict[str, Any]:
+    """With the target's own scale and shift, where it has some."""
+    return {k: v for k, v in params.items() if k.startswith("encoder")}
+
+
 def _start(params: Params) -> dict[str, Any]:
-    return {"l2_sp": params["encoder"]}
+    return {"l2_sp": _encoder(params)}
 
 
 def _l2_sp_loss(
     params: Params, state: TrainState, forward: Forward, key: Key
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     del forward, key
-    moved = jax.tree.map(
-        lambda w, start: w - start, params["encoder"], state.extra["l2_sp"]
-    )
+    start = state.extra["l2_sp"]
+    moved = jax.tree.map(lambda w, w0: w - w0, _encoder(params), start)
     distance = _squares(moved)
-    value = 0.5 * state.hparams["l2_sp"] * distance
-    value += 0.5 * state.hparams["l2_head"] * _squares(params["head_target"])
+    value = 0.5 * state.hparams["pull"] * distance
+    value += 0.5 * state.hparams["head_pull"] * _squares(params["head_target"])
     return value, {"squared_distance": distance}
 
 
-def l2_sp(weight: float = 0.01, head_weight: float = 0.01) -> Penalty:
+def l2_sp(pull: float = 0.01, head_pull: float = 0.01) -> Penalty:
     """Pulls the encoder to where it started, and the head to zero.
 
-    ``weight / 2 * |w - w0|^2 + head_weight / 2 * |w_head|^2``; use it instead of weight
-    decay. Scale and shift of normalisation layers count too, statistics do not.
+    ``pull / 2 * |w - w0|^2 + head_pull / 2 * |w_head|^2``, instead of weight decay: use
+    it with ``Rule("", decay=False)``. Scale and shift of normalisation layers count
+    too, statistics do not. w0 is where the first stage that has it begins.
 
     Args:
-        weight: of the encoder's squared distance, at least 0.
-        head_weight: of the head's squared norm, at least 0.
+        pull: weight of the encoder's squared distance, at least 0.
+        head_pull: weight of the head's squared norm, at least 0.
 
     Raises:
         ValueError: if a weight is negative or not finite.
 
     Example:
         >>> l2_sp(0.1).hparams
-        (('l2_sp', 0.1), ('l2_head', 0.01))
+        (('pull', 0.1), ('head_pull', 0.01))
 
     References:
         Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning with
         Convolutional Networks", ICML 2018.
     """
-    _check("weight", weight)
-    _check("head_weight", head_weight)
+    _check("pull", pull)
+    _check("head_pull", head_pull)
     term = Alignment(_l2_sp_loss, start=_start)
-    return Penalty(term, (("l2_sp", weight), ("l2_head", head_weight)))
+    return Penalty(term, (("pull", pull), ("head_pull", head_pull)))
+
+
+def _once(
+    index: Int[Array, " n"], weight: Float[Array, " n"] | None
+) -> Float[Array, " n"]:
+    """Weighs a row 0 that came before in its batch.
+
+    A stream shorter than a batch fills it with repeats, which lower the rank: the
+    smallest singular values would be 0, and their penalty nothing.
+    """
+    weight = jnp.ones(index.shape[0]) if weight is None else weight
+    same = (index[:, None] == index[None, :]) & (weight[None, :] > 0)
+    return jnp.where(jnp.any(jnp.tril(same, k=-1), axis=1), 0.0, weight)
 
 
 @functools.lru_cache(maxsize=16)
-def _bss_term(k: int) -> Alignment:
+def _bss_term(count: int) -> Alignment:
     def loss(
         params: Params, state: TrainState, forward: Forward, key: Key
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         del params, key
         value = batch_spectral_shrinkage(
             forward.features["target_labelled"],
-            k,
-            weight=forward.weights["target_labelled"],
+            count,
+            weight=_once(
+                forward.index["target_labelled"], forward.weights["target_labelled"]
+            ),
         )
-        return state.hparams["bss"] * value, {"smallest_squares": value}
+        return state.hparams["shrinkage"] * value, {"smallest_squares": value}
 
     return Alignment(loss)
 
 
-def bss(weight: float = 0.001, k: int = 1) -> Penalty:
-    """Presses down the k weakest directions of each batch's features.
+def bss(shrinkage: float = 0.001, count: int = 1) -> Penalty:
+    """Presses down the weakest directions of each batch's features.
 
     Args:
-        weight: of the penalty, at least 0.
-        k: how many singular values, at least 1.
+        shrinkage: weight of the penalty, at least 0.
+        count: how many singular values, at least 1.
 
     Raises:
-        ValueError: if the weight is negative or not finite, or ``k`` below 1.
+        ValueError: if the weight is negative or not finite, or ``count`` below 1.
 
     Example:
         >>> bss().hparams
-        (('bss', 0.001),)
+        (('shrinkage', 0.001),)
 
     References:
         Chen et al., "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral
         Shrinkage for Safe Transfer Learning", NeurIPS 2019.
     """
-    _check("weight", weight)
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    return Penalty(_bss_term(k), (("bss", weight),))
+    _check("shrinkage", shrinkage)
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    return Penalty(_bss_term(count), (("shrinkage", shrinkage),))
 
 
 def _check(name: str, value: float) -> None:

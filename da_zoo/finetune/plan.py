@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Unpack
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from da_zoo.finetune.lora import LoRA, lora_factors
 from da_zoo.finetune.penalties import Penalty
-from da_zoo.finetune.rules import Rule, check_rules, rule_for
+from da_zoo.finetune.rules import Rule, check_rules, rule_for, validate_rules
 from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.network import Network
 from da_zoo.partition import paths
@@ -76,7 +77,8 @@ class FineTunePlan(NamedTuple):
             One phase for the source and one per stage.
 
         Raises:
-            ValueError: for an invalid setting, share or stage; when training starts, if
+            TypeError: if stages, rules or penalties are no tuples of such.
+            ValueError: for an invalid setting, share or stage; before training, if
                 a pattern matches no parameter (the message names the nearest paths) or
                 nothing is left to train.
         """
@@ -91,14 +93,13 @@ class FineTunePlan(NamedTuple):
                 stage.name,
                 network,
                 spaces,
-                training._replace(
-                    learning_rate=training.learning_rate * stage.learning_rate
-                ),
+                training,
                 rules=stage.rules,
                 statistics=stage.statistics,
                 terms=tuple(penalty.term for penalty in stage.penalties),
                 hparams=dict(pair for p in stage.penalties for pair in p.hparams),
                 lora=stage.lora,
+                factor=stage.learning_rate,
                 share=(1.0 - source_share) * stage.share / total,
                 first=number == 0,
             )
@@ -107,6 +108,13 @@ class FineTunePlan(NamedTuple):
         return source_then(network, spaces, training, *phases, share=source_share)
 
     def _check(self) -> None:
+        if not isinstance(self.stages, tuple) or not all(
+            isinstance(stage, Stage) for stage in self.stages
+        ):
+            raise TypeError(
+                f"stages must be a tuple of stages, (Stage(...), ...), got "
+                f"{self.stages!r}"
+            )
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) < len(names) or "source" in names:
             raise ValueError(
@@ -114,10 +122,7 @@ class FineTunePlan(NamedTuple):
                 f"{names}"
             )
         for stage in self.stages:
-            if not 0 < stage.share < float("inf"):
-                raise ValueError(
-                    f"share must be positive, got {stage.share} for {stage.name!r}"
-                )
+            _check_stage(stage)
         adapted = [stage.lora for stage in self.stages]
         if len(set(adapted) - {None}) > 1 or any(
             before is not None and after is None
@@ -171,15 +176,20 @@ class FineTunePlan(NamedTuple):
         self, stage: Stage, params: PyTree, training: Any
     ) -> dict[str, tuple[str, str]]:
         tuned = {k: v for k, v in params.items() if k != "head_source"}
+        encoder = tuned["encoder"]
+        if set(encoder) == {"base", "lora"}:  # of a stage with LoRA
+            encoder = encoder["base"]
+        tuned["encoder"] = encoder
         rules = stage.rules
         if (lora := stage.lora) is not None:
-            encoder = tuned["encoder"]
             factors = jax.eval_shape(
                 lambda key: lora_factors(key, encoder, lora), jax.random.key(0)
             )
             tuned["encoder"] = {"base": tuned["encoder"], "lora": factors}
             rules = (*rules, Rule("^encoder/base/", rate=0.0))
-        check_rules(rules, tuned)
+        # Every plan trains with a head, shown or not.
+        head = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
+        check_rules(rules, {"head_target": head} | tuned)
         found = {}
         for path, leaf in zip(paths(tuned), jax.tree.leaves(tuned), strict=True):
             rule = rule_for(rules, path)
@@ -189,3 +199,28 @@ class FineTunePlan(NamedTuple):
                 cell += f", decay {training.weight_decay:.3g}"
             found[path] = (" x ".join(map(str, leaf.shape)) or "scalar", cell)
         return found
+
+
+def _check_stage(stage: Stage) -> None:
+    validate_rules(stage.rules)
+    for name in ("share", "learning_rate"):
+        value = getattr(stage, name)
+        if not 0 < value < float("inf"):
+            raise ValueError(
+                f"{name} must be positive and finite, got {value} for stage "
+                f"{stage.name!r}"
+            )
+    if not isinstance(stage.penalties, tuple) or not all(
+        isinstance(penalty, Penalty) for penalty in stage.penalties
+    ):
+        raise TypeError(
+            f"penalties must be a tuple, (l2_sp(), ...), got {stage.penalties!r}"
+        )
+    floats = [name for penalty in stage.penalties for name, _ in penalty.hparams]
+    if len(set(floats)) < len(floats):
+        raise ValueError(f"stage {stage.name!r} has a penalty twice: {floats}")
+    if stage.lora is not None and any(p.term.start for p in stage.penalties):
+        raise ValueError(
+            f"stage {stage.name!r} has lora and l2_sp: its factors start anew, there "
+            "is nothing to pull them to; weight decay pulls them to 0"
+        )

@@ -69,9 +69,12 @@ def lp_ft() -> FineTunePlan:
 def gradual_unfreezing(layers: Sequence[str], decay: float = 2.6) -> FineTunePlan:
     """The head first, then one more layer per stage, deeper ones at lower rates.
 
+    What no pattern names thaws with the last layer. Each stage starts the learning
+    rate's schedule and the optimiser's moments anew.
+
     Args:
         layers: regular expressions inside the encoder, from input to output
-            (``network.layers`` for the zoo's networks).
+            (``network.layer_patterns`` for the zoo's networks).
         decay: each layer's rate is that of the one above over ``decay``.
 
     Raises:
@@ -93,7 +96,9 @@ def gradual_unfreezing(layers: Sequence[str], decay: float = 2.6) -> FineTunePla
     for count in range(len(layers) + 1):
         trained = list(enumerate(reversed(layers), start=1))[:count]
         rules = [Rule(_inside(layer), rate=decay**-depth) for depth, layer in trained]
-        stages.append(Stage(f"unfreeze_{count}", (*rules, FROZEN)))
+        rest = Rule("^encoder", rate=decay**-count, needed=False)
+        last = FROZEN if count < len(layers) else rest
+        stages.append(Stage(f"unfreeze_{count}", (*rules, last)))
     return FineTunePlan(tuple(stages))
 
 
@@ -102,11 +107,12 @@ def layer_decay(
 ) -> FineTunePlan:
     """Everything trains, each layer at ``decay`` times the rate of the one above.
 
-    Weight decay spares biases and normalisation layers.
+    Weight decay spares biases and normalisation layers. What no pattern names trains
+    like the layer nearest to the input.
 
     Args:
         layers: regular expressions inside the encoder, from input to output
-            (``network.layers`` for the zoo's networks).
+            (``network.layer_patterns`` for the zoo's networks).
         decay: in (0, 1].
         smallest: rate that no layer falls below, in [0, 1].
 
@@ -131,8 +137,15 @@ def layer_decay(
     for number, layer in enumerate(layers):
         rate = max(smallest, decay ** (len(layers) - number))
         spared = f"{_inside(layer)}(.*/)?(bias|scale)$"
-        rules += [Rule(spared, rate, decay=False), Rule(_inside(layer), rate)]
-    rules.append(Rule("^head.*bias$", decay=False))
+        rules += [
+            Rule(spared, rate, decay=False, needed=False),
+            Rule(_inside(layer), rate),
+        ]
+    lowest = max(smallest, decay ** len(layers))
+    rules += [
+        Rule("^encoder", lowest, needed=False),
+        Rule("^head.*bias$", decay=False),
+    ]
     return FineTunePlan((Stage("tune", tuple(rules)),))
 
 
@@ -208,6 +221,8 @@ def _check_layers(layers: Sequence[str]) -> None:
             f"layers must be a list of patterns, from input to output, got {layers!r}"
         )
     for layer in layers:
+        if not isinstance(layer, str):
+            raise TypeError(f"layers must be patterns, got {layer!r}")
         try:
             re.compile(layer)
         except re.error as error:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from da_zoo.batch_norm import TARGET_NORMS
 from da_zoo.optimizers import make_optimizer
 from da_zoo.partition import matching, paths
 
-__all__ = ["Rule", "check_rules", "planned_optimizer", "rule_for"]
+__all__ = ["Rule", "check_rules", "planned_optimizer", "rule_for", "validate_rules"]
 
 
 class Rule(NamedTuple):
@@ -19,7 +20,7 @@ class Rule(NamedTuple):
 
     Example:
         >>> Rule("^encoder/Dense_0/", rate=0.0)  # frozen
-        Rule(pattern='^encoder/Dense_0/', rate=0.0, decay=True)
+        Rule(pattern='^encoder/Dense_0/', rate=0.0, decay=True, needed=True)
     """
 
     pattern: str
@@ -29,10 +30,18 @@ class Rule(NamedTuple):
     normalisation layer, its statistics."""
     decay: bool = True
     """Whether weight decay applies."""
+    needed: bool = True
+    """Whether it is a mistake if the pattern is in no path."""
 
 
 EVERYTHING_ELSE = Rule("")
 """What no rule names trains at the full rate."""
+
+
+def _plain(path: str) -> str:
+    """Scale and shift of the target's own count as those of the encoder's layer."""
+    group, _, rest = path.partition("/")
+    return f"encoder/{rest}" if group == TARGET_NORMS else path
 
 
 def rule_for(rules: tuple[Rule, ...], path: str) -> Rule:
@@ -45,33 +54,52 @@ def rule_for(rules: tuple[Rule, ...], path: str) -> Rule:
         >>> rule_for(rules, "encoder/Dense_0/kernel").rate
         0.0
     """
-    fits = (rule for rule in rules if matching(rule.pattern)(path))
+    fits = (rule for rule in rules if matching(rule.pattern)(_plain(path)))
     return next(fits, EVERYTHING_ELSE)
 
 
+def validate_rules(rules: Any) -> None:
+    """Refuses rules that no network could make right.
+
+    Raises:
+        TypeError: if ``rules`` is no tuple of rules.
+        ValueError: if a pattern is no regular expression, or a rate is negative or not
+            finite.
+
+    Example:
+        >>> validate_rules((Rule("Dense_0", rate=0.5),))
+    """
+    if not isinstance(rules, tuple) or not all(isinstance(r, Rule) for r in rules):
+        raise TypeError(
+            f"rules must be a tuple of rules, (Rule(...), ...), got {rules!r}"
+        )
+    for rule in rules:
+        matching(rule.pattern)
+        if not 0 <= rule.rate < float("inf"):
+            raise ValueError(
+                f"rate must be finite and at least 0, got {rule.rate} for "
+                f"{rule.pattern!r}"
+            )
+
+
 def check_rules(rules: tuple[Rule, ...], params: PyTree) -> None:
-    """Refuses rules that cannot be meant.
+    """Refuses rules that do not fit a network.
 
     Args:
         rules: of one stage.
         params: what it could train.
 
     Raises:
-        ValueError: if a pattern is no regular expression, a rate is negative or not
-            finite, a pattern is in no path (the nearest are named), or nothing is left
-            to train.
+        ValueError: if a pattern is in no path (the nearest are named), or nothing is
+            left to train.
 
     Example:
         >>> check_rules((Rule("Dense_0", rate=0.0),), {"Dense_0": 1.0, "head": 2.0})
     """
     known = paths(params)
     for rule in rules:
-        if not 0 <= rule.rate < float("inf"):
-            raise ValueError(
-                f"rate must be finite and at least 0, got {rule.rate} for "
-                f"{rule.pattern!r}"
-            )
-        if not any(matching(rule.pattern)(path) for path in known):
+        hit = any(matching(rule.pattern)(_plain(path)) for path in known)
+        if rule.needed and not hit:
             near = difflib.get_close_matches(rule.pattern, known, n=3, cutoff=0.0)
             raise ValueError(
                 f"pattern {rule.pattern!r} matches no parameter path; the nearest are "
@@ -83,7 +111,7 @@ def check_rules(rules: tuple[Rule, ...], params: PyTree) -> None:
 
 @functools.lru_cache(maxsize=256)
 def planned_optimizer(
-    name: str, rules: tuple[Rule, ...]
+    name: str, rules: tuple[Rule, ...], factor: float = 1.0
 ) -> Callable[[dict[str, Float[Array, ""]]], optax.GradientTransformation]:
     """Builds ``hparams -> optimiser`` with rates and decay by rule.
 
@@ -92,6 +120,8 @@ def planned_optimizer(
     Args:
         name: "sgd" or "adam".
         rules: of the stage.
+        factor: multiple of all rates. It scales the update and leaves the traced
+            learning rate alone, which may be the axis of a sweep.
 
     Raises:
         ValueError: for an unknown optimiser.
@@ -101,8 +131,8 @@ def planned_optimizer(
         True
     """
     options: dict[str, Any] = {}
-    if any(rule.rate not in (0.0, 1.0) for rule in rules):
-        options["factors"] = lambda path: rule_for(rules, path).rate
+    if factor != 1.0 or any(rule.rate not in (0.0, 1.0) for rule in rules):
+        options["factors"] = lambda path: factor * rule_for(rules, path).rate
     if not all(rule.decay for rule in rules):
         options["decayed"] = lambda path: rule_for(rules, path).decay
     return make_optimizer(name, **options)

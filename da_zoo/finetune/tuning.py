@@ -11,12 +11,19 @@ from da_zoo.batch_norm import adopt_source
 from da_zoo.classifier import Classifier, classifier
 from da_zoo.compose import inherit
 from da_zoo.finetune.lora import LoRA, lora_network
-from da_zoo.finetune.rules import Rule, check_rules, planned_optimizer, rule_for
+from da_zoo.finetune.rules import (
+    Rule,
+    check_rules,
+    planned_optimizer,
+    rule_for,
+    validate_rules,
+)
 from da_zoo.naming import choose
 from da_zoo.network import Network, Train
+from da_zoo.partition import paths
 from da_zoo.settings import Classes, Training
 from da_zoo.supervised import Alignment, supervised_phase, together
-from da_zoo.types import Phase, TrainState
+from da_zoo.types import Batch, Key, Phase, TrainState
 
 __all__ = ["STATISTICS", "source_phase", "source_then", "tuning_phase"]
 
@@ -90,8 +97,38 @@ ENCODER = Rule("^encoder", rate=0.0)
 
 STATISTICS = ("train", "frozen", "eval")
 """Of normalisation layers while tuning: "train" uses and updates batch statistics where
-scale or shift train; "frozen" uses and keeps the source's; "eval" drops nothing out
+the scale trains; "frozen" uses and keeps the source's; "eval" drops nothing out
 either."""
+
+
+HEAD = "head_target/kernel"
+
+
+@functools.lru_cache(maxsize=256)
+def _checked(
+    init_params: Callable[..., Any], rules: tuple[Rule, ...]
+) -> Callable[..., Any]:
+    """Checks the rules where parameters have names: before any training."""
+
+    def init(key: Key, batch: Batch) -> Any:
+        params, stats, extra = init_params(key, batch)
+        tuned = {k: v for k, v in params.items() if k != "head_source"}
+        check_rules(rules, tuned)
+        factors = [p for p in paths(tuned) if p.startswith("encoder/lora/")]
+        if factors and all(rule_for(rules, path).rate == 0 for path in factors):
+            raise ValueError(
+                "every factor of lora is frozen: name encoder/base/ in rules, or leave "
+                "the encoder out of them"
+            )
+        return params, stats, extra
+
+    return init
+
+
+def _told(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Rules that say nothing share the program of none."""
+    trivial = all(rule.rate in (0.0, 1.0) and rule.decay for rule in rules)
+    return () if trivial else rules
 
 
 @functools.lru_cache(maxsize=256)
@@ -135,7 +172,7 @@ def tuning_phase(
     terms: tuple[Alignment, ...] = (),
     hparams: Mapping[str, float] | None = None,
     lora: LoRA | None = None,
-    uses: frozenset[str] = TARGET,
+    factor: float = 1.0,
     share: float,
     first: bool = True,
 ) -> Phase:
@@ -153,15 +190,23 @@ def tuning_phase(
         hparams: their floats.
         lora: low-rank updates beside a frozen encoder; rules then see its paths as
             "encoder/base/..." and "encoder/lora/...".
-        uses: the streams it reads.
+        factor: multiple of the learning rate.
         share: of the recipe's steps.
         first: whether it follows the source phase (rather than another tuning phase).
 
     Raises:
-        ValueError: for an unknown word for ``statistics``, or lora under
-            domain-specific normalisation; when the state is built, if
-            a rule matches no parameter, or nothing is left to train.
+        TypeError: if ``rules`` is no tuple of rules.
+        ValueError: for an unknown word for ``statistics``, an invalid rule, lora under
+            domain-specific normalisation, or a fresh target head that would not train;
+            when the state is built, if a rule matches no parameter, or nothing is left
+            to train.
     """
+    validate_rules(rules)
+    if first and not classes.shared and rule_for(rules, HEAD).rate == 0:
+        raise ValueError(
+            f"stage {name!r} freezes the target's head, which starts fresh because the "
+            "target has a task of its own"
+        )
     choose(dict.fromkeys(STATISTICS, 0), statistics, "statistics")
     root = "encoder"
     if lora is not None:
@@ -180,10 +225,9 @@ def tuning_phase(
     )
     term = together(terms) if terms else None
 
+    model = model._replace(init_params=_checked(model.init_params, rules))
+
     def take_over(previous: TrainState, fresh: TrainState) -> TrainState:
-        check_rules(
-            rules, {k: v for k, v in fresh.params.items() if k != "head_source"}
-        )
         if lora is not None:
             previous = _as_base(previous, fresh)
         state = (
@@ -192,7 +236,10 @@ def tuning_phase(
             else inherit(previous, fresh)
         )
         if term is not None and term.start is not None:
-            begun = jax.tree.map(jnp.copy, term.start(state.params))
+            begun = term.start(state.params)
+            # What an earlier stage started from counts for the later ones too.
+            begun |= {k: v for k, v in previous.extra.items() if k in begun}
+            begun = jax.tree.map(jnp.copy, begun)
             state = state._replace(extra=state.extra | begun)
         return state
 
@@ -201,10 +248,10 @@ def tuning_phase(
         model,
         classes,
         training,
-        uses=uses,
+        uses=TARGET,
         alignment=term,
         wrt=_trains(rules),
-        optimizer=planned_optimizer(training.optimizer, rules),
+        optimizer=planned_optimizer(training.optimizer, _told(rules), factor),
         hparams=dict(hparams or {}),
         warm_start=take_over,
         share=share,

@@ -17,7 +17,7 @@ def bss(
     network: Network,
     *,
     classes: int | Mapping[str, int] | Continuous,
-    trade_off: float = 0.001,
+    shrinkage: float = 0.001,
     count: int = 1,
     **settings: Unpack[Settings],
 ) -> Recipe:
@@ -28,7 +28,7 @@ def bss(
         classes: number of classes (the target head starts from the source's), or
             {"source": a, "target": b} (it starts fresh);
             or ``Continuous(outputs)`` (regression).
-        trade_off: weight of the penalty.
+        shrinkage: weight of the penalty.
         count: how many of the smallest singular values it sums, squared.
         **settings: see :class:`da_zoo.Settings`.
 
@@ -47,7 +47,7 @@ def bss(
         Chen et al., "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral
         Shrinkage for Safe Transfer Learning", NeurIPS 2019.
     """
-    stage = Stage("tune", penalties=(penalty(trade_off, count),))
+    stage = Stage("tune", penalties=(penalty(shrinkage, count),))
     return FineTunePlan((stage,)).recipe(network, classes=classes, **settings)
 
 
@@ -72,9 +72,7 @@ SPEC = MethodSpec(
   year = {2019}
 }""",
     hparams=(
-        Hyperparameter(
-            "trade_off", 0.001, 0.00001, 0.1, traced=False, source="TLLib: 0.001"
-        ),
+        Hyperparameter("shrinkage", 0.001, 0.00001, 0.1, source="TLLib: 0.001"),
         Hyperparameter(
             "count",
             1,
@@ -84,5 +82,8 @@ SPEC = MethodSpec(
             source="Chen et al. 2019: 1",
         ),
     ),
-    departures=("None known: features are not centred, as in the paper."),
+    departures=(
+        "A row that fills up a batch by coming twice counts once: repeats would make "
+        "the smallest singular values 0."
+    ),
 )

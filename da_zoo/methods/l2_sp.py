@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Unpack
 
-from da_zoo.finetune import FineTunePlan, Stage
+from da_zoo.finetune import FineTunePlan, Rule, Stage
 from da_zoo.finetune import l2_sp as penalty
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
@@ -47,7 +47,9 @@ def l2_sp(
         Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning with
         Convolutional Networks", ICML 2018.
     """
-    stage = Stage("tune", penalties=(penalty(pull, head_pull),))
+    # The pull is in the place of weight decay.
+    rules = (Rule("", decay=False),)
+    stage = Stage("tune", rules, penalties=(penalty(pull, head_pull),))
     return FineTunePlan((stage,)).recipe(network, classes=classes, **settings)
 
 
@@ -70,10 +72,8 @@ SPEC = MethodSpec(
   year = {2018}
 }""",
     hparams=(
-        Hyperparameter("pull", 0.01, 0.0001, 1.0, traced=False, source="TLLib: 0.01"),
-        Hyperparameter(
-            "head_pull", 0.01, 0.0001, 1.0, traced=False, source="TLLib: 0.01"
-        ),
+        Hyperparameter("pull", 0.01, 0.0001, 1.0, source="TLLib: 0.01"),
+        Hyperparameter("head_pull", 0.01, 0.0001, 1.0, source="TLLib: 0.01"),
     ),
     departures=("Scale and shift of normalisation layers are pulled too, as in TLLib."),
 )

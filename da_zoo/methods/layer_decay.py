@@ -45,12 +45,12 @@ def layer_decay(
         Clark et al., "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than
         Generators", ICLR 2020.
     """
-    if not network.layers:
+    if not network.layer_patterns:
         raise ValueError(
             f"network {network.name!r} does not say what its layers are: give it "
-            "patterns from input to output, network._replace(layers=(...))"
+            "patterns from input to output, network._replace(layer_patterns=(...))"
         )
-    plan = presets.layer_decay(network.layers, decay)
+    plan = presets.layer_decay(network.layer_patterns, decay)
     return plan.recipe(network, classes=classes, **settings)
 
 

@@ -42,7 +42,7 @@ class LeNet(nn.Module):
         return self.hidden[-1]
 
     @property
-    def layers(self) -> tuple[str, ...]:
+    def layer_patterns(self) -> tuple[str, ...]:
         """Patterns of the layers' parameters, from input to output."""
         convolutions = len(self.channels)
         first = [rf"(Conv|BatchNorm)_{i}/" for i in range(convolutions)]

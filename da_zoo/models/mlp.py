@@ -36,7 +36,7 @@ class MLP(nn.Module):
         return self.hidden[-1]
 
     @property
-    def layers(self) -> tuple[str, ...]:
+    def layer_patterns(self) -> tuple[str, ...]:
         """Patterns of the layers' parameters, from input to output."""
         return tuple(rf"(Dense|BatchNorm)_{i}/" for i in range(len(self.hidden)))
 

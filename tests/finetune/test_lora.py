@@ -109,6 +109,13 @@ def test_the_contract_holds(network):
     check_adapter(presets.lora(rank=2).recipe(network, classes=3), toy_data())
 
 
+def test_factors_of_another_tree_are_refused():
+    params, _ = NETWORK.init(jax.random.key(0), jnp.ones((2, 6)))
+    factors = lora_factors(jax.random.key(1), params, LoRA(rank=2))
+    with pytest.raises(ValueError, match="base"):
+        merge_lora({"base": params, "lora": factors}, factors, 1.0)
+
+
 def test_per_domain_scales_are_refused():
     with pytest.raises(ValueError, match="domain_specific"):
         presets.lora().recipe(NETWORK, classes=3, batch_norm="domain_specific")

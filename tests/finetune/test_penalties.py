@@ -110,16 +110,74 @@ def test_penalties_add_up_and_the_contract_holds():
     recipe = tune(l2_sp(), bss())
     check_adapter(recipe, toy_data(), thorough=False)
     hparams = recipe[1].adapter.init.keywords["hparams"]
-    assert {"l2_sp", "l2_head", "bss"} <= set(hparams)
+    assert {"pull", "head_pull", "shrinkage"} <= set(hparams)
+
+
+def test_rows_that_come_twice_shrink_nothing():
+    """Five labelled rows in batches of 16 have rank 5, however often they come."""
+    from da_zoo import ArrayData
+
+    whole = toy_data()
+    x = np.asarray(whole.target_labelled.pool)[np.asarray(whole.target_labelled.rows)]
+    x = x.reshape(-1, x.shape[-1])[:3]
+    data = ArrayData(whole_source(whole), None, (x, np.arange(3)))
+    wide = network_by_name("mlp", hidden=(4,), batch_norm=False)
+    plan = FineTunePlan((Stage("tune", penalties=(bss(0.1),)),))
+    run = fit(
+        plan.recipe(wide, classes=3), data, jax.random.key(0), steps=5, batch_size=16
+    )
+    assert run.history["tune/smallest_squares"].min() > 1e-4
+
+
+def whole_source(data):
+    x = np.asarray(data.source.pool)[np.asarray(data.source.rows)].reshape(-1, 6)
+    return x, np.arange(len(x)) % 3
+
+
+def test_later_stages_are_pulled_to_where_the_first_began():
+    stages = [Stage(name, penalties=(l2_sp(0.5, 0.0),)) for name in ("a", "b")]
+    recipe = FineTunePlan(tuple(stages)).recipe(NETWORK, classes=3, learning_rate=0.03)
+    run = fit(recipe, toy_data(), jax.random.key(0), steps=40, batch_size=8)
+    assert run.history["a/squared_distance"][0] == 0.0
+    assert (
+        run.history["b/squared_distance"][0]
+        > 0.5 * run.history["a/squared_distance"][-1]
+    )
+
+
+def test_the_targets_own_scales_are_pulled_too():
+    plan = FineTunePlan((Stage("tune", penalties=(l2_sp(),)),))
+    phase = plan.recipe(NETWORK, classes=3, batch_norm="domain_specific")[1]
+    batch = example_batch(toy_data(), phase.uses)
+    state = jax.jit(phase.adapter.init)(jax.random.key(0), batch)
+    norms = jax.tree.map(lambda w: w + 1.0, state.params["encoder_target_norms"])
+    state = state._replace(params=state.params | {"encoder_target_norms": norms})
+    distance = jax.jit(phase.adapter.update)(state, batch)[1]["squared_distance"]
+    np.testing.assert_allclose(
+        distance, sum(leaf.size for leaf in jax.tree.leaves(norms)), rtol=1e-5
+    )
+
+
+def test_penalties_are_swept():
+    run = fit(
+        tune(bss(0.1)),
+        toy_data(),
+        jax.random.key(0),
+        steps=10,
+        batch_size=8,
+        sweep={"shrinkage": [0.0, 1.0]},
+    )
+    kernels = np.asarray(run.state.params["encoder"]["Dense_0"]["kernel"])
+    assert not np.array_equal(kernels[0], kernels[1])
 
 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: l2_sp(-1.0), "weight must be"),
-        (lambda: l2_sp(0.1, float("inf")), "head_weight must be"),
-        (lambda: bss(-1.0), "weight must be"),
-        (lambda: bss(k=0), "k must be"),
+        (lambda: l2_sp(-1.0), "pull must be"),
+        (lambda: l2_sp(0.1, float("inf")), "head_pull must be"),
+        (lambda: bss(-1.0), "shrinkage must be"),
+        (lambda: bss(count=0), "count must be"),
         (lambda: batch_spectral_shrinkage(jnp.ones((2, 2)), 0), "k must be"),
     ],
 )

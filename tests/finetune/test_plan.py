@@ -8,8 +8,9 @@ import pytest
 from flax import nnx
 
 from da_zoo import fit, methods, network_by_name, network_from_linen, network_from_nnx
-from da_zoo.finetune import FineTunePlan, LoRA, Rule, Stage, presets
+from da_zoo.finetune import FineTunePlan, LoRA, Rule, Stage, bss, l2_sp, presets
 from da_zoo.finetune.rules import rule_for
+from da_zoo.loop import phase_steps
 from da_zoo.partition import paths
 from da_zoo.programs import forget_programs
 from da_zoo.testing import check_adapter, example_batch, toy_data
@@ -144,7 +145,7 @@ def test_presets_that_are_methods_train_the_same():
 
 
 def test_layers_thaw_one_by_one_at_falling_rates():
-    plan = presets.gradual_unfreezing(NETWORK.layers)
+    plan = presets.gradual_unfreezing(NETWORK.layer_patterns)
     assert [s.name for s in plan.stages] == [f"unfreeze_{i}" for i in range(3)]
     rates = [
         [
@@ -160,8 +161,21 @@ def test_layers_thaw_one_by_one_at_falling_rates():
     np.testing.assert_allclose(
         rates, [[1, 0, 0], [1, 1 / 2.6, 0], [1, 1 / 2.6, 1 / 2.6**2]]
     )
-    source, _ = tuned(plan)
-    assert len(source.params) == 2
+    # What no pattern names thaws last.
+    other = [rule_for(stage.rules, "encoder/embedding").rate for stage in plan.stages]
+    np.testing.assert_allclose(other, [0, 0, 2.6**-2])
+    recipe = plan.recipe(NETWORK, classes=3)
+    states = [
+        fit(recipe[: n + 1], toy_data(), jax.random.key(0), steps=6 + n, batch_size=8)
+        for n in range(1, 4)
+    ]
+    kernels = [
+        [run.state.params["encoder"][f"Dense_{i}"]["kernel"] for i in (0, 1)]
+        for run in states
+    ]
+    assert np.array_equal(kernels[0][0], kernels[1][0])
+    assert not np.array_equal(kernels[0][1], kernels[1][1])
+    assert not np.array_equal(kernels[1][0], kernels[2][0])
 
 
 def test_layer_decay_is_that_of_timm():
@@ -173,6 +187,7 @@ def test_layer_decay_is_that_of_timm():
     assert rule_for(stage.rules, "head_target/kernel").rate == 1.0
     assert not rule_for(stage.rules, "encoder/block_3/norm/scale").decay
     assert rule_for(stage.rules, "encoder/block_3/norm/kernel").decay
+    assert rule_for(stage.rules, "encoder/pos_embed").rate == 0.75**13
     (floored,) = presets.layer_decay(layers, smallest=0.1).stages
     assert rule_for(floored.rules, "encoder/embed/kernel").rate == 0.1
 
@@ -264,6 +279,7 @@ def test_the_table_says_what_training_does():
         "0.02, decay 0.1",
     ]
     assert cells["head_target/bias"][2:] == ["0.02, decay 0.1"] * 2
+    assert "frozen" in presets.lp_ft().table({"encoder": params["encoder"]})
     adapted = presets.lora(rank=2).table(params)
     assert "encoder/base/Dense_0/kernel" in adapted
     assert "encoder/lora/Dense_0/kernel/a" in adapted
@@ -295,6 +311,13 @@ def test_the_table_says_what_training_does():
         (FineTunePlan((Stage("source"),)), "source"),
         (FineTunePlan((Stage("a", share=0.0),)), "share must be positive"),
         (FineTunePlan((Stage("a", statistics="evil"),)), "statistics"),
+        (FineTunePlan((Stage("a", learning_rate=-1.0),)), "learning_rate must be"),
+        (FineTunePlan((Stage("a", penalties=(bss(), bss(count=2))),)), "twice"),
+        (FineTunePlan((Stage("a", penalties=(l2_sp(),), lora=LoRA(2)),)), "l2_sp"),
+        (
+            FineTunePlan((Stage("a", (Rule("^encoder", 0.0),), lora=LoRA(2)),)),
+            "every fac",
+        ),
         (FineTunePlan((Stage("a", lora=LoRA(2)), Stage("b"))), "merge"),
         (FineTunePlan((Stage("a", lora=LoRA(0)),)), "rank must be"),
         (FineTunePlan((Stage("a", lora=LoRA(2, pattern="kern$")),)), "matches no"),
@@ -304,7 +327,104 @@ def test_the_table_says_what_training_does():
 def test_mistakes_are_named(plan, message):
     with pytest.raises(ValueError, match=message):
         recipe = plan.recipe(NETWORK, classes=3)
-        fit(recipe, toy_data(), jax.random.key(0), steps=10, batch_size=8)
+        fit(
+            recipe,
+            toy_data(),
+            jax.random.key(0),
+            steps=10,
+            batch_size=8,
+            on_metrics=lambda *_: pytest.fail("it had begun to train"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (FineTunePlan(Stage("tune")), "stages must be a tuple"),
+        (FineTunePlan((Stage("tune", Rule("Dense_0")),)), "rules must be a tuple"),
+        (FineTunePlan((Stage("tune", [Rule("Dense_0")]),)), "rules must be a tuple"),
+        (FineTunePlan((Stage("tune", penalties=bss()),)), "penalties must be a tuple"),
+    ],
+)
+def test_forgotten_commas_are_named(plan, message):
+    with pytest.raises(TypeError, match=message):
+        plan.recipe(NETWORK, classes=3)
+
+
+def test_a_fresh_head_is_not_frozen():
+    with pytest.raises(ValueError, match="starts fresh"):
+        presets.surgical("Dense_0/").recipe(NETWORK, classes={"source": 3, "target": 2})
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_stages_own_rate_multiplies_the_shared_one(swept):
+    moved = {}
+    for rate in (1.0, 0.5):
+        plan = FineTunePlan((Stage("tune", learning_rate=rate),))
+        recipe = plan.recipe(NETWORK, classes=3, learning_rate=0.02)
+        options = {"sweep": {"learning_rate": [0.02]}} if swept else {}
+        begin = fit(recipe[:1], toy_data(), jax.random.key(0), steps=6, batch_size=8)
+        end = fit(
+            recipe, toy_data(), jax.random.key(0), steps=10, batch_size=8, **options
+        )
+        assert phase_steps(recipe, 10) == [6, 4]
+        kernel = np.asarray(end.state.params["encoder"]["Dense_0"]["kernel"])
+        kernel = kernel.reshape(6, 8)
+        moved[rate] = np.abs(
+            kernel - np.asarray(begin.state.params["encoder"]["Dense_0"]["kernel"])
+        ).mean()
+    assert 0.3 * moved[1.0] < moved[0.5] < 0.7 * moved[1.0]
+
+
+def test_stages_share_the_steps():
+    plan = FineTunePlan((Stage("a", share=1.0), Stage("b", share=3.0)))
+    assert phase_steps(plan.recipe(NETWORK, classes=3), 100) == [60, 10, 30]
+
+
+def test_factors_go_on_through_stages():
+    stages = (Stage("a"), Stage("b", lora=LoRA(2)), Stage("c", lora=LoRA(2)))
+    recipe = FineTunePlan(stages).recipe(NETWORK, classes=3)
+    options = {"batch_size": 8}
+    b = fit(recipe[:3], toy_data(), jax.random.key(0), steps=9, **options).state
+    batch = example_batch(toy_data(), recipe[3].uses)
+    fresh = jax.jit(recipe[3].adapter.init)(jax.random.key(1), batch)
+    begun = recipe[3].warm_start(b, fresh)
+    assert same(begun.params["encoder"], b.params["encoder"])
+    assert any(np.any(own["b"]) for own in b.params["encoder"]["lora"].values())
+
+
+def test_rules_hold_for_the_targets_own_scales():
+    for pattern, moves in (
+        ("^encoder/BatchNorm_0/", False),
+        ("^encoder/Dense_0/", True),
+    ):
+        plan = FineTunePlan((Stage("tune", (Rule(pattern, rate=0.0),)),))
+        source, end = tuned(plan, batch_norm="domain_specific", weight_decay=0.0)
+        own = end.params["encoder_target_norms"]["BatchNorm_0"]["scale"]
+        start = source.params["encoder"]["BatchNorm_0"]["scale"]
+        assert np.array_equal(own, start) != moves
+        statistics = [
+            state.stats[domain]["batch_stats"]["BatchNorm_0"]["mean"]
+            for state, domain in ((source, "source"), (end, "target"))
+        ]
+        assert np.array_equal(*statistics) != moves
+
+
+def test_a_module_may_call_its_own_fields_layers():
+    class Mine(nn.Module):
+        layers: int = 2
+
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(4, use_bias=False, name="low")(x)
+
+    network = network_from_linen(Mine())
+    assert network.layer_patterns == ()
+    with pytest.raises(ValueError, match="layer_patterns"):
+        methods.layer_decay(network, classes=3)
+    named = network._replace(layer_patterns=("low/",))
+    recipe = methods.layer_decay(named, classes=3)
+    fit(recipe, toy_data(), jax.random.key(0), steps=5, batch_size=8)
 
 
 @pytest.mark.parametrize(
