@@ -109,6 +109,19 @@ def _cache_programs() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
+def _require_device(name: str) -> None:
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).split("\n")[0]
+        raise ValueError(
+            f"--device {name}: JAX finds none here; leave --device out, or install JAX "
+            f"for it (pip install 'da-zoo[cuda]' or 'da-zoo[tpu]'). {first}"
+        ) from None
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     if arguments.device is not None:
         import jax
@@ -119,6 +132,7 @@ def _bench(arguments: argparse.Namespace) -> int:
                 f"--device must be cpu, gpu or tpu, got {arguments.device!r}"
             )
         jax.config.update("jax_platforms", names[arguments.device])
+        _require_device(arguments.device)
     _cache_programs()
     from da_zoo.bench import run
 
@@ -141,9 +155,19 @@ def _bench(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
     print(f"Report:      {result.report}")
+    if reason := _nothing(result.leaderboard.rows):
+        print(f"da-zoo: nothing was trained: {reason}", file=sys.stderr)
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0
+
+
+def _nothing(rows: Sequence[Any]) -> str:
+    """Why no row has a result, if none has."""
+    if any(row["status"] not in ("na",) for row in rows):
+        return ""
+    reasons = list(dict.fromkeys(f"{row['method']} {row['reason']}" for row in rows))
+    return "; ".join(reasons[:3]) + (" ..." if len(reasons) > 3 else "")
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -237,10 +261,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        return COMMANDS[arguments.command](arguments)
+        code: int = COMMANDS[arguments.command](arguments)
+        sys.stdout.flush()
+        return code
     except (ValueError, TypeError) as error:
         print(f"da-zoo: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # The reader (head, a pager) has had enough; nothing is left to write to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("da-zoo: interrupted; the same command continues", file=sys.stderr)
         return 130

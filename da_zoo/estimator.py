@@ -124,7 +124,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
 
         Raises:
             ValueError: for NaN, mismatched shapes, an empty domain, fewer than two
-                classes, labels that are missing, unknown names.
+                classes, labels that are missing, are continuous or mark a row as
+                unlabelled by -1, unknown names.
             TypeError: for data of a wrong type.
         """
         spec = choose(METHODS, self.method, "method")
@@ -158,7 +159,11 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
                 f"{labels.shape}"
             )
         target = None if X_target is None else check_features("X_target", X_target)
+        _refuse_numbers("y", labels)
         labelled = _labelled_target(target, y_target)
+        if labelled is not None:
+            _refuse_numbers("y_target", labelled[1])
+            _refuse_unlabelled(labels, labelled[1])
         every = labels if labelled is None else np.concatenate([labels, labelled[1]])
         _refuse_missing(labels)
         self.classes_ = np.unique(every)
@@ -292,6 +297,26 @@ def _refuse_missing(labels: np.ndarray) -> None:
         raise ValueError(
             f"y has {int(missing.sum())} missing labels among the source rows; only "
             "target rows may lack one"
+        )
+
+
+def _refuse_numbers(name: str, labels: np.ndarray) -> None:
+    """A regression's numbers would each become a class."""
+    if labels.dtype.kind == "f" and (fractions := labels[labels % 1 != 0]).size:
+        raise ValueError(
+            f"{name} holds numbers such as {fractions[0]:g}, and DomainAdapter "
+            "predicts classes; for a continuous target use da_zoo.fit and a method "
+            "with classes=Continuous(1)"
+        )
+
+
+def _refuse_unlabelled(labels: np.ndarray, labelled: np.ndarray) -> None:
+    """scikit-learn's semi-supervised estimators mark rows without a label by -1."""
+    numbers = labels.dtype.kind in "iuf" and labelled.dtype.kind in "iuf"
+    if numbers and -1 in labelled and -1 not in labels:
+        raise ValueError(
+            "y_target holds -1, which is no class of y; give None or NaN for rows "
+            "without a label"
         )
 
 

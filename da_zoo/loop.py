@@ -158,6 +158,15 @@ def fit(
         >>> result.history["source/task_loss"].shape
         (3, 2, 5)
     """
+    if not isinstance(recipe, tuple) or not all(isinstance(p, Phase) for p in recipe):
+        raise TypeError(
+            "recipe must be a tuple of phases, as da_zoo.methods' functions return it; "
+            f"got {type(recipe).__name__}"
+        )
+    if not isinstance(key, jax.Array):
+        raise TypeError(
+            f"key must come from jax.random.key(seed), got {type(key).__name__}"
+        )
     _check(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
     points = resolve_sweep(recipe, sweep)
     if seeds > 1:

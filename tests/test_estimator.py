@@ -185,3 +185,19 @@ def test_a_method_with_an_unknown_class_is_refused(data):
     X, y, X_target = data
     with pytest.raises(ValueError, match="unknown class"):
         adapter("osbp").fit(X, y, X_target)
+
+
+def test_continuous_labels_and_scikit_learns_mark_for_unlabelled_are_refused(data):
+    X, y, X_target = data
+    adapter = DomainAdapter("fine_tuning", network=NETWORK, steps=2)
+    with pytest.raises(ValueError, match=r"y holds numbers.*Continuous"):
+        adapter.fit(X, X[:, 0], X_target, X[:, 0])
+    numbers = (y == "dog").astype(int)
+    few = np.where(np.arange(80) < 20, numbers, -1)
+    with pytest.raises(ValueError, match=r"y_target holds -1.*NaN"):
+        adapter.fit(X, numbers, X_target, few)
+    adapter.fit(X, numbers, X_target, np.where(few < 0, np.nan, few))
+    assert adapter.classes_.tolist() == [0, 1]
+    # A class may be called -1 where the source has it.
+    adapter.fit(X, 2 * numbers - 1, X_target, 2 * numbers - 1)
+    assert adapter.classes_.tolist() == [-1, 1]

@@ -1,3 +1,5 @@
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -249,3 +251,12 @@ def test_planning_and_compiling_share_one_trace(key):
         seeds=2,
     )
     assert traced.count(True) == 1
+
+
+def test_what_is_no_recipe_or_key_is_named():
+    recipe = methods.source_only(network_by_name("mlp", hidden=(4,)), classes=3)
+    plain = inspect.unwrap(fit)  # without the tests' own type checks
+    with pytest.raises(TypeError, match="tuple of phases"):
+        plain(recipe[0], toy_data(), jax.random.key(0), steps=1)
+    with pytest.raises(TypeError, match=r"jax\.random\.key"):
+        plain(recipe, toy_data(), 0, steps=1)

@@ -4,10 +4,9 @@ It is stored beside the realistic accuracy and never ranked, and nothing is chos
 it: no checkpoint leaves this file.
 """
 
-import time
-
 import numpy as np
 
+from da_zoo.bench.clock import Clock
 from da_zoo.bench.scoring import answers, predict_split, run_state
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import Phase, TrainState
@@ -38,7 +37,7 @@ class Oracle:
         predicts_unknown: bool = False,
     ) -> None:
         self.seconds = 0.0
-        """Spent looking, which is no part of training."""
+        """Spent looking, compilation apart, which is no part of training."""
         self._data = data
         self._predicts_unknown = predicts_unknown
         self._gap = max(1, max(lengths, default=1) // CHECKPOINTS)
@@ -49,7 +48,14 @@ class Oracle:
         self, phase: Phase, done: int, state: TrainState, members: np.ndarray
     ) -> None:
         """Scores the runs whose states are shown, where their time has come."""
-        began = time.perf_counter()
+        with Clock() as looking:
+            self._look(phase, done, state, members)
+        # Without compilation, which the training's clock leaves out as well.
+        self.seconds += looking.running
+
+    def _look(
+        self, phase: Phase, done: int, state: TrainState, members: np.ndarray
+    ) -> None:
         for i, member in enumerate(map(int, members)):
             if done < self._next.get((phase.name, member), 0):
                 continue
@@ -66,7 +72,6 @@ class Oracle:
             self._found[member] = max(
                 self._found.get(member, 0.0), float(np.mean(hits))
             )
-        self.seconds += time.perf_counter() - began
 
     def best(self, member: int, last: float | None) -> float | None:
         """Returns a run's best accuracy, its last one (None if it failed) included."""

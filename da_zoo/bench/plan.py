@@ -195,10 +195,19 @@ def make_plan(
         ValueError: for unknown names, fractions out of range or no seeds.
     """
     known = {scenario.name: scenario for scenario in suite.scenarios}
+    methods = None if methods is None else list(methods)
+    scenarios = None if scenarios is None else list(scenarios)
+    tracks = list(tracks)
+    for what, names in (
+        ("methods", methods),
+        ("scenarios", scenarios),
+        ("tracks", tracks),
+    ):
+        if names is not None and not names:
+            raise ValueError(f"{what} is empty: name one, or leave it out for all")
     chosen_methods = _chosen(methods)
     chosen = list(known) if scenarios is None else list(scenarios)
     check_names(chosen, known, f"scenario of suite {suite.name!r}")
-    tracks = list(tracks)
     check_names(tracks, ("U", "F"), "track")
     fractions = suite.label_fractions if label_fractions is None else label_fractions
     fractions = sorted({float(fraction) for fraction in fractions})

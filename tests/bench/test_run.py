@@ -339,6 +339,12 @@ def test_the_command_line(suite, tmp_path, capsys, monkeypatch):
     assert main([*words[:3], "--methods", "dam"]) == 2
     assert main(["status", str(tmp_path / "nowhere")]) == 2
     assert main(["bench", "--device", "abacus"]) == 2
+    assert main([*words[:3], "--methods", ""]) == 2
+    assert "methods is empty" in capsys.readouterr().err
+    nothing = [*words[:3], "--methods", "adabn", "--tracks", "F"]
+    nothing += ["--label-fractions", "0.05", "--scenarios", "shift", "--seeds", "1"]
+    assert main([*nothing, "--out", str(tmp_path / "none"), "--no-progress"]) == 0
+    assert "nothing was trained: adabn" in capsys.readouterr().err
 
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
