@@ -52,9 +52,11 @@ def together(terms: tuple[Alignment, ...]) -> Alignment:
     """Adds terms up: one loss, all parameter groups, all entries of the state.
 
     Example:
-        >>> term = Alignment(lambda params, state, forward, key: (2.0, {"two": 2.0}))
-        >>> together((term, term)).loss({}, None, None, None)
-        (4.0, {'two': 2.0})
+        >>> def loss(params, state, forward, key):
+        ...     return state.hparams["trade_off"] * 2.0, {"two": 2.0}
+        >>> both = together((Alignment(loss), Alignment(loss)))
+        >>> both.init is None  # neither has parameters of its own
+        True
     """
 
     def loss(

@@ -122,7 +122,7 @@ def layer_decay(
     Example:
         >>> plan = layer_decay(["Dense_0/", "Dense_1/"], decay=0.5)
         >>> [rule.rate for rule in plan.stages[0].rules if rule.decay]
-        [0.25, 0.5]
+        [0.25, 0.5, 0.25]
 
     References:
         Clark et al., "ELECTRA", ICLR 2020; rates as in timm's

@@ -109,6 +109,23 @@ def test_shrinkage_lowers_the_smallest_singular_value():
 def test_penalties_add_up_and_the_contract_holds():
     recipe = tune(l2_sp(), bss())
     check_adapter(recipe, toy_data(), thorough=False)
+    batch = example_batch(toy_data(), recipe[1].uses)
+    metrics = {}
+    for name, phase in {
+        "both": recipe[1],
+        "l2_sp": tune(l2_sp())[1],
+        "bss": tune(bss())[1],
+        "none": tune()[1],
+    }.items():
+        state = jax.jit(phase.adapter.init)(jax.random.key(0), batch)
+        metrics[name] = float(
+            jax.jit(phase.adapter.update)(state, batch)[1]["task_loss"]
+        )
+    np.testing.assert_allclose(
+        metrics["both"] - metrics["none"],
+        metrics["l2_sp"] + metrics["bss"] - 2 * metrics["none"],
+        rtol=1e-2,
+    )
     hparams = recipe[1].adapter.init.keywords["hparams"]
     assert {"pull", "head_pull", "shrinkage"} <= set(hparams)
 
