@@ -52,10 +52,7 @@ def together(terms: tuple[Alignment, ...]) -> Alignment:
     """Adds terms up: one loss, all parameter groups, all entries of the state.
 
     Example:
-        >>> def loss(params, state, forward, key):
-        ...     return state.hparams["trade_off"] * 2.0, {"two": 2.0}
-        >>> both = together((Alignment(loss), Alignment(loss)))
-        >>> both.init is None  # neither has parameters of its own
+        >>> together(()).init is None  # no parameters of its own
         True
     """
 
