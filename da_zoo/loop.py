@@ -1,6 +1,5 @@
 """``fit``: trains a recipe, a sweep's points and seeds together, in the right loop."""
 
-import math
 import time
 import warnings
 from contextlib import nullcontext
@@ -12,8 +11,9 @@ import numpy as np
 from jaxtyping import PyTree, Shaped
 
 from da_zoo.compose import is_refreshing
-from da_zoo.data.arrays import ArrayData, gather_batch, select_seeds
+from da_zoo.data.arrays import ArrayData, gather_batch
 from da_zoo.feed import Seeds, place, resolve_pools
+from da_zoo.groups import deal_out, joined, stacked
 from da_zoo.phases import (
     Job,
     NonFiniteLossError,
@@ -24,17 +24,17 @@ from da_zoo.phases import (
 )
 from da_zoo.programs import Plan, plan_loop
 from da_zoo.progress import training_bar
+from da_zoo.requirements import check_fit
 from da_zoo.sweep import (
     GROUP_MEMORY,
     SweepLike,
     group_width,
     resolve_sweep,
-    with_members,
 )
 from da_zoo.threads import one_at_a_time, side_by_side, worker_count
 from da_zoo.types import Adapter, Batch, Key, Phase, Predictions, Recipe, TrainState
 
-__all__ = ["FitResult", "NonFiniteLossError", "deal_out", "fit", "phase_steps"]
+__all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
 
 
 class FitResult(NamedTuple):
@@ -167,7 +167,7 @@ def fit(
         raise TypeError(
             f"key must come from jax.random.key(seed), got {type(key).__name__}"
         )
-    _check(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
+    check_fit(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
     points = resolve_sweep(recipe, sweep)
     if seeds > 1:
         key = jax.vmap(lambda s: jax.random.fold_in(key, s))(jnp.arange(seeds))
@@ -209,8 +209,8 @@ def fit(
 
         trained = side_by_side(train, units, threads)
     if one_by_one:
-        trained = [_stacked(trained)]
-    whole = _shaped(trained, tuple(map(len, axes.values()))) if axes else trained[0]
+        trained = [stacked(trained)]
+    whole = joined(trained, tuple(map(len, axes.values()))) if axes else trained[0]
     wall = time.perf_counter() - began
     return FitResult(
         whole.state,
@@ -224,82 +224,6 @@ def fit(
         axes,
         1 if one_by_one else width,
     )
-
-
-def _check(
-    recipe: Recipe,
-    data: ArrayData,
-    steps: int,
-    batch_size: int,
-    seeds: int,
-    memory: int,
-    on: str,
-) -> None:
-    counts = {"steps": steps, "batch_size": batch_size, "seeds": seeds}
-    for what, value in (counts | {"memory": memory}).items():
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{what} must be an integer of at least 1, got {value!r}")
-    if on not in ("raise", "mark"):
-        raise ValueError(f'on_nonfinite must be "raise" or "mark", got {on!r}')
-    _check_label_range(recipe, data)
-    have = set(data.streams())
-    for phase in recipe:
-        if missing := sorted(phase.uses - have):
-            raise ValueError(
-                f"phase {phase.name!r} needs {missing}, and the data have only "
-                f"{sorted(have)}"
-            )
-
-
-def _check_label_range(recipe: Recipe, data: ArrayData) -> None:
-    """Compares labels with what a recipe was built for: class counts, or outputs."""
-    for phase in recipe:
-        hparams = getattr(phase.adapter.init, "keywords", {}).get("hparams", {})
-        for name, stream in data.streams().items():
-            if name not in phase.uses or stream.labels is None:
-                continue
-            if name == "source" and "sources" in hparams:
-                _check_sources(stream.domain, int(hparams["sources"]))
-            space = "source" if name == "source" else "target"
-            if (outputs := hparams.get("outputs")) is not None:
-                _check_outputs(name, stream.labels, int(outputs))
-            else:
-                # Where the head has a class more, labels are still the known ones'.
-                classes = hparams.get("known", hparams.get(f"classes_{space}"))
-                if classes is not None:
-                    _check_class_labels(name, stream.labels, int(classes))
-
-
-def _check_sources(domain: np.ndarray | None, sources: int) -> None:
-    """A row of a source that the recipe does not know would be left out in silence."""
-    found = 1 if domain is None else int(domain.max()) + 1
-    if found > sources:
-        raise ValueError(
-            f"the data have {found} sources, and the recipe was built for {sources}; "
-            f"build it with sources={found}"
-        )
-
-
-def _check_outputs(name: str, labels: np.ndarray, outputs: int) -> None:
-    if labels.ndim != 3 or labels.shape[2] != outputs:
-        raise ValueError(
-            f"{name} labels must be floats of shape [n, {outputs}] for "
-            f"classes=Continuous({outputs}), got {labels.dtype} [n"
-            f"{''.join(f', {size}' for size in labels.shape[2:])}]"
-        )
-
-
-def _check_class_labels(name: str, labels: np.ndarray, classes: int) -> None:
-    if labels.ndim != 2:
-        raise ValueError(
-            f"{name} labels must be integers for classes={classes}, got continuous "
-            f"targets; build the recipe with classes=Continuous({labels.shape[2]})"
-        )
-    if labels.max() >= classes:
-        raise ValueError(
-            f"{name} labels must be 0..{classes - 1} for classes={classes}, got "
-            f"{int(labels.max())}"
-        )
 
 
 def phase_steps(recipe: Recipe, steps: int) -> list[int]:
@@ -367,59 +291,3 @@ def _plan(
             stacklevel=3,
         )
     return plan, min(each, fitting)
-
-
-def deal_out(
-    recipe: Recipe, job: Job, points: list[dict[str, float]], width: int
-) -> list[tuple[Recipe, Job]]:
-    """Deals points times seeds out into groups of one program each.
-
-    Args:
-        recipe: of the method; each group's has the hyper-parameters of its runs.
-        job: data and keys of all seeds; each group's has its own runs'.
-        points: of the sweep.
-        width: runs per group; repeats fill the last one up.
-    """
-    keys = jnp.atleast_1d(job.key)
-    seeds = keys.shape[0]
-    members = len(points) * seeds
-    groups = []
-    for start in range(0, members, width):
-        chosen = np.minimum(np.arange(start, start + width), members - 1)
-        seed = chosen % seeds
-        own = with_members(recipe, [points[i] for i in chosen // seeds])
-        data = select_seeds(job.data, seed)
-        # Repeats that fill the last group up are shown as the run they repeat.
-        groups.append((own, job._replace(data=data, key=keys[seed], members=chosen)))
-    return groups
-
-
-def _shaped(groups: list[Trained], axes: tuple[int, ...]) -> Trained:
-    """Joins groups, drops what filled the last one up, and names no axis twice."""
-    members = math.prod(axes)
-
-    def shape(*parts: Any) -> Any:
-        joined = (jnp if isinstance(parts[0], jax.Array) else np).concatenate(parts)
-        return joined[:members].reshape(*axes, *joined.shape[1:])
-
-    return Trained(
-        jax.tree.map(shape, *(group.state for group in groups)),
-        {k: shape(*(group.history[k] for group in groups)) for k in groups[0].history},
-        shape(*(group.finite for group in groups)),
-        tuple(failure for group in groups for failure in group.failures),
-        sum(group.compile_seconds for group in groups),
-        sum(group.fit_seconds for group in groups),
-    )
-
-
-def _stacked(runs: list[Trained]) -> Trained:
-    """Joins seeds that were trained one after another."""
-    first = runs[0]
-    return Trained(
-        jax.tree.map(lambda *leaves: jnp.stack(leaves), *(run.state for run in runs)),
-        {k: np.stack([run.history[k] for run in runs]) for k in first.history},
-        np.stack([run.finite for run in runs]),
-        tuple(failure for run in runs for failure in run.failures),
-        sum(run.compile_seconds for run in runs),
-        sum(run.fit_seconds for run in runs),
-    )

@@ -1,7 +1,7 @@
 """Optimisers built from traced hyper-parameters, so that a sweep never recompiles."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 import optax
@@ -52,15 +52,15 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 def make_optimizer(
     name: str,
     *,
-    factors: Mapping[str, float] | Callable[[str], float] | None = None,
+    factor: Callable[[str], float] | None = None,
     decayed: Callable[[str], bool] | None = None,
 ) -> Callable[[HParams], optax.GradientTransformation]:
     """Returns ``hparams -> optimiser``.
 
     Args:
         name: "sgd" (Nesterov momentum 0.9, coupled decay) or "adam" (decoupled decay).
-        factors: path prefix -> multiplier of the learning rate, applied to the update;
-            or a function of the path.
+        factor: of a path: multiplies the learning rate there, by way of the update;
+            None means 1.
         decayed: which paths weight decay applies to; None means all.
 
     Raises:
@@ -80,7 +80,7 @@ def make_optimizer(
     """
     build = choose(OPTIMIZERS, name, "optimizer")
     mask = None if decayed is None else by_path(decayed)
-    if not factors:
+    if factor is None:
         return build if mask is None else functools.partial(build, decayed=mask)
-    scaled = factors if callable(factors) else dict(factors)
-    return lambda hparams: optax.chain(build(hparams, mask), scale_updates(scaled))
+    scaled = scale_updates(factor)
+    return lambda hparams: optax.chain(build(hparams, mask), scaled)

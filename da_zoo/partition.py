@@ -6,9 +6,8 @@ is computed for it, no moment is stored and no weight decay reaches it. That is 
 makes frozen parameters bit-identical (masking updates inside optax does not).
 """
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -17,7 +16,6 @@ from jaxtyping import PyTree
 
 __all__ = [
     "by_path",
-    "frozen_by",
     "matching",
     "merge",
     "paths",
@@ -106,30 +104,6 @@ def matching(pattern: str) -> PathPredicate:
     return lambda path: compiled.search(path) is not None
 
 
-def frozen_by(pattern: str, params: PyTree) -> list[str]:
-    """Lists the paths that a freezing pattern hits.
-
-    Raises:
-        ValueError: if it hits nothing, naming the nearest paths; or everything.
-
-    Example:
-        >>> frozen_by("encoder/", {"encoder": {"kernel": 1.0}, "head": 2.0})
-        ['encoder/kernel']
-    """
-    known = paths(params)
-    hit = [path for path in known if matching(pattern)(path)]
-    if not hit:
-        near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.0)
-        raise ValueError(
-            f"freeze={pattern!r} matches no parameter path; the nearest are {near}"
-        )
-    if len(hit) == len(known):
-        raise ValueError(
-            f"freeze={pattern!r} matches every parameter path: nothing would be trained"
-        )
-    return hit
-
-
 def by_path(value: Callable[[str], Any]) -> Callable[[PyTree], PyTree]:
     """Returns ``tree -> tree`` with a value for the path of every leaf.
 
@@ -142,36 +116,26 @@ def by_path(value: Callable[[str], Any]) -> Callable[[PyTree], PyTree]:
     )
 
 
-def scale_updates(
-    factors: Mapping[str, float] | Callable[[str], float],
-) -> optax.GradientTransformation:
-    """Multiplies the updates under a path prefix by a factor.
+def scale_updates(factor: Callable[[str], float]) -> optax.GradientTransformation:
+    """Multiplies updates by a factor that their path decides.
 
     It scales the update, never the gradient: Adam divides a gradient's scale away
     again. Put it last in an ``optax.chain``.
 
     Args:
-        factors: path prefix -> factor, of which the first that fits counts, others 1;
-            or a function of the path.
+        factor: of a path.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> transform = scale_updates({"encoder": 0.1})
+        >>> transform = scale_updates(lambda path: 0.5 if "encoder" in path else 1.0)
         >>> updates = {"encoder": jnp.ones(()), "head": jnp.ones(())}
         >>> float(transform.update(updates, transform.init(updates))[0]["encoder"])
-        0.10000000149011612
+        0.5
     """
-
-    def factor(path: str) -> float:
-        if callable(factors):
-            return factors(path)
-        fits = (f for prefix, f in factors.items() if path.startswith(prefix))
-        return next(fits, 1.0)
+    factors = by_path(factor)
 
     def scale(updates: PyTree, params: PyTree = None) -> PyTree:
         del params
-        return jax.tree_util.tree_map_with_path(
-            lambda path, u: u * factor(_name(path)), updates
-        )
+        return jax.tree.map(lambda u, by: u * by, updates, factors(updates))
 
     return optax.stateless(scale)

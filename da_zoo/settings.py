@@ -13,6 +13,7 @@ __all__ = [
     "Continuous",
     "Settings",
     "Training",
+    "non_negative",
     "resolve_classes",
     "resolve_settings",
     "shared_classes",
@@ -65,7 +66,17 @@ _DEFAULTS: Settings = {
 }
 
 
-def _float(name: str, value: Any) -> float:
+def non_negative(name: str, value: Any) -> float:
+    """Returns a finite number of at least 0.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is negative or not finite.
+
+    Example:
+        >>> non_negative("weight_decay", 1)
+        1.0
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not 0 <= float(value) < float("inf"):
@@ -91,7 +102,7 @@ def resolve_settings(**settings: Unpack[Settings]) -> Training:
     choose(SCHEDULES, merged["schedule"], "schedule")
     choose(dict.fromkeys(POLICIES, 0), merged["batch_norm"], "batch_norm")
     for name in ("learning_rate", "weight_decay"):
-        merged[name] = _float(name, merged[name])
+        merged[name] = non_negative(name, merged[name])
     return Training(**merged)
 
 

@@ -4,7 +4,6 @@ import re
 import shlex
 from pathlib import Path
 
-import jax
 import pytest
 
 import da_zoo
@@ -22,7 +21,6 @@ ENTRIES = catalogue()
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def test_the_pages_on_disk_are_those_of_the_registry():

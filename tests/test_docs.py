@@ -4,7 +4,6 @@ import re
 import shlex
 from pathlib import Path
 
-import jax
 import pytest
 
 from da_zoo import METHODS
@@ -19,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def blocks(page, language):

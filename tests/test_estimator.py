@@ -1,4 +1,3 @@
-import jax
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -17,7 +16,6 @@ NETWORK = network_by_name("mlp", hidden=(8,))
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 @pytest.fixture

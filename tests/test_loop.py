@@ -27,7 +27,6 @@ NETWORK = network_by_name("mlp", hidden=(6,))
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def source_only(**values):

@@ -37,6 +37,7 @@ def test_forgetting_frees_the_programs():
     assert alive() > before + 2
     programs.forget_programs()
     assert alive() <= before
+    assert not programs._LOCKS
 
 
 def test_their_number_is_bounded_and_results_do_not_see_it(monkeypatch):

@@ -19,7 +19,6 @@ RATES, TRADES = [0.05, 0.01], [0.0, 0.3, 3.0]
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def dan(**values):

@@ -25,7 +25,6 @@ def _few_programs():
     # Each program maps memory, and Linux limits the number of maps of a process.
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def cells():

@@ -206,7 +206,7 @@ def make_plan(
         if names is not None and not names:
             raise ValueError(f"{what} is empty: name one, or leave it out for all")
     chosen_methods = _chosen(methods)
-    chosen = list(known) if scenarios is None else list(scenarios)
+    chosen = list(known) if scenarios is None else scenarios
     check_names(chosen, known, f"scenario of suite {suite.name!r}")
     check_names(tracks, ("U", "F"), "track")
     fractions = suite.label_fractions if label_fractions is None else label_fractions

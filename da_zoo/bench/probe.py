@@ -16,7 +16,8 @@ from jaxtyping import Float
 from da_zoo.compose import is_refreshing, named_key
 from da_zoo.data.arrays import ArrayData
 from da_zoo.feed import Feed, Seeds, resolve_pools
-from da_zoo.loop import FitResult, deal_out, phase_steps
+from da_zoo.groups import deal_out
+from da_zoo.loop import FitResult, phase_steps
 from da_zoo.phases import Job
 from da_zoo.programs import (
     Plan,

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from da_zoo.classifier import Forward
 from da_zoo.losses.spectral_shrinkage import batch_spectral_shrinkage
+from da_zoo.settings import non_negative
 from da_zoo.supervised import Alignment
 from da_zoo.types import Key, Params, TrainState
 
@@ -71,8 +72,8 @@ def l2_sp(pull: float = 0.01, head_pull: float = 0.01) -> Penalty:
         Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning with
         Convolutional Networks", ICML 2018.
     """
-    _check("pull", pull)
-    _check("head_pull", head_pull)
+    non_negative("pull", pull)
+    non_negative("head_pull", head_pull)
     term = Alignment(_l2_sp_loss, start=_start)
     return Penalty(term, (("pull", pull), ("head_pull", head_pull)))
 
@@ -126,12 +127,7 @@ def bss(shrinkage: float = 0.001, count: int = 1) -> Penalty:
         Chen et al., "Catastrophic Forgetting Meets Negative Transfer: Batch Spectral
         Shrinkage for Safe Transfer Learning", NeurIPS 2019.
     """
-    _check("shrinkage", shrinkage)
+    non_negative("shrinkage", shrinkage)
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     return Penalty(_bss_term(count), (("shrinkage", shrinkage),))
-
-
-def _check(name: str, value: float) -> None:
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be finite and at least 0, got {value}")

@@ -15,6 +15,7 @@ from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.network import Network
 from da_zoo.partition import paths
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.text_table import aligned
 from da_zoo.types import Recipe
 
 __all__ = ["FineTunePlan", "Stage"]
@@ -166,11 +167,7 @@ class FineTunePlan(NamedTuple):
         for path, shape in shapes.items():
             cells = [column.get(path, ("", ""))[1] for column in columns]
             lines.append([path, shape, *cells])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "   ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return "\n".join(aligned(lines, gap="   "))
 
     def _column(
         self, stage: Stage, params: PyTree, training: Any

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from da_zoo.finetune.lora import LoRA
 from da_zoo.finetune.plan import FineTunePlan, Stage
 from da_zoo.finetune.rules import Rule
+from da_zoo.finetune.tuning import ENCODER
 
 __all__ = [
     "bitfit",
@@ -18,8 +19,6 @@ __all__ = [
     "lp_ft",
     "surgical",
 ]
-
-FROZEN = Rule("^encoder", rate=0.0)
 
 
 def full() -> FineTunePlan:
@@ -39,21 +38,27 @@ def linear_probe() -> FineTunePlan:
         >>> linear_probe().stages[0].rules[0].rate
         0.0
     """
-    return FineTunePlan((Stage("probe", (FROZEN,)),))
+    return FineTunePlan((Stage("probe", (ENCODER,)),))
 
 
-def head_x10() -> FineTunePlan:
+def head_x10(rate: float = 0.1) -> FineTunePlan:
     """The encoder trains at a tenth of the head's rate (TLLib's default).
+
+    Args:
+        rate: the encoder's, as a multiple of the head's.
 
     Example:
         >>> head_x10().stages[0].rules[0].rate
         0.1
     """
-    return FineTunePlan((Stage("tune", (Rule("^encoder", rate=0.1),)),))
+    return FineTunePlan((Stage("tune", (Rule("^encoder", rate),)),))
 
 
-def lp_ft() -> FineTunePlan:
+def lp_ft(rate: float = 1.0) -> FineTunePlan:
     """A linear probe, then everything from the probe's head.
+
+    Args:
+        rate: the encoder's in the second stage, as a multiple of the head's.
 
     Example:
         >>> [stage.name for stage in lp_ft().stages]
@@ -63,7 +68,9 @@ def lp_ft() -> FineTunePlan:
         Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform
         Out-of-Distribution", ICLR 2022.
     """
-    return FineTunePlan((Stage("probe", (FROZEN,)), Stage("tune")))
+    return FineTunePlan(
+        (Stage("probe", (ENCODER,)), Stage("tune", (Rule("^encoder", rate),)))
+    )
 
 
 def gradual_unfreezing(layers: Sequence[str], decay: float = 2.6) -> FineTunePlan:
@@ -97,7 +104,7 @@ def gradual_unfreezing(layers: Sequence[str], decay: float = 2.6) -> FineTunePla
         trained = list(enumerate(reversed(layers), start=1))[:count]
         rules = [Rule(_inside(layer), rate=decay**-depth) for depth, layer in trained]
         rest = Rule("^encoder", rate=decay**-count, needed=False)
-        last = FROZEN if count < len(layers) else rest
+        last = ENCODER if count < len(layers) else rest
         stages.append(Stage(f"unfreeze_{count}", (*rules, last)))
     return FineTunePlan(tuple(stages))
 
@@ -169,7 +176,7 @@ def surgical(layer: str, head: bool = False) -> FineTunePlan:
         ICLR 2023.
     """
     _check_layers([layer])
-    rules: tuple[Rule, ...] = (Rule(_inside(layer)), FROZEN)
+    rules: tuple[Rule, ...] = (Rule(_inside(layer)), ENCODER)
     if not head:
         rules = (*rules, Rule("^head", rate=0.0))
     return FineTunePlan((Stage("tune", rules, statistics="eval"),))
@@ -185,7 +192,7 @@ def bitfit() -> FineTunePlan:
     References:
         Ben Zaken, Goldberg and Ravfogel, "BitFit", ACL 2022.
     """
-    return FineTunePlan((Stage("tune", (Rule("^encoder.*bias$"), FROZEN)),))
+    return FineTunePlan((Stage("tune", (Rule("^encoder.*bias$"), ENCODER)),))
 
 
 def lora(rank: int = 8, alpha: float = 8.0, pattern: str = "kernel$") -> FineTunePlan:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PyTree
 from da_zoo.batch_norm import TARGET_NORMS
 from da_zoo.optimizers import make_optimizer
 from da_zoo.partition import matching, paths
+from da_zoo.settings import non_negative
 
 __all__ = ["Rule", "check_rules", "planned_optimizer", "rule_for", "validate_rules"]
 
@@ -75,11 +76,7 @@ def validate_rules(rules: Any) -> None:
         )
     for rule in rules:
         matching(rule.pattern)
-        if not 0 <= rule.rate < float("inf"):
-            raise ValueError(
-                f"rate must be finite and at least 0, got {rule.rate} for "
-                f"{rule.pattern!r}"
-            )
+        non_negative(f"rate for {rule.pattern!r}", rule.rate)
 
 
 def check_rules(rules: tuple[Rule, ...], params: PyTree) -> None:
@@ -132,7 +129,7 @@ def planned_optimizer(
     """
     options: dict[str, Any] = {}
     if factor != 1.0 or any(rule.rate not in (0.0, 1.0) for rule in rules):
-        options["factors"] = lambda path: factor * rule_for(rules, path).rate
+        options["factor"] = lambda path: factor * rule_for(rules, path).rate
     if not all(rule.decay for rule in rules):
         options["decayed"] = lambda path: rule_for(rules, path).decay
     return make_optimizer(name, **options)

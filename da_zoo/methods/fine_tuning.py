@@ -7,11 +7,10 @@ transfer-learning libraries (TLLib, ``tllib/modules/classifier.py``).
 from collections.abc import Mapping
 from typing import Unpack
 
-from da_zoo.finetune.rules import Rule
-from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.finetune import presets
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings
 from da_zoo.types import Recipe
 
 __all__ = ["fine_tuning"]
@@ -49,17 +48,8 @@ def fine_tuning(
         Yosinski et al., "How transferable are features in deep neural networks?",
         NeurIPS 2014.
     """
-    training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width, continuous=True)
-    tune = tuning_phase(
-        "tune",
-        network,
-        spaces,
-        training,
-        rules=(Rule("^encoder", encoder_factor),),
-        share=1.0 - SOURCE_SHARE,
-    )
-    return source_then(network, spaces, training, tune)
+    plan = presets.head_x10(encoder_factor)
+    return plan.recipe(network, classes=classes, **settings)
 
 
 SPEC = MethodSpec(

@@ -6,10 +6,10 @@ Encoder weights and batch statistics stay what the source made them.
 from collections.abc import Mapping
 from typing import Unpack
 
-from da_zoo.finetune.tuning import ENCODER, SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.finetune import presets
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec
-from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings
 from da_zoo.types import Recipe
 
 __all__ = ["linear_probe"]
@@ -45,12 +45,7 @@ def linear_probe(
         Alain and Bengio, "Understanding intermediate layers using linear classifier
         probes", ICLR workshop 2017.
     """
-    training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width, continuous=True)
-    probe = tuning_phase(
-        "probe", network, spaces, training, rules=(ENCODER,), share=1.0 - SOURCE_SHARE
-    )
-    return source_then(network, spaces, training, probe)
+    return presets.linear_probe().recipe(network, classes=classes, **settings)
 
 
 SPEC = MethodSpec(

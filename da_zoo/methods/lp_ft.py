@@ -6,11 +6,10 @@ A random head's first gradients distort good features; a probed head's do not.
 from collections.abc import Mapping
 from typing import Unpack
 
-from da_zoo.finetune.rules import Rule
-from da_zoo.finetune.tuning import ENCODER, SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.finetune import presets
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings
 from da_zoo.types import Recipe
 
 __all__ = ["lp_ft"]
@@ -48,22 +47,8 @@ def lp_ft(
         Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform
         Out-of-Distribution", ICLR 2022.
     """
-    training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width, continuous=True)
-    half = (1.0 - SOURCE_SHARE) / 2
-    probe = tuning_phase(
-        "probe", network, spaces, training, rules=(ENCODER,), share=half
-    )
-    tune = tuning_phase(
-        "tune",
-        network,
-        spaces,
-        training,
-        rules=(Rule("^encoder", encoder_factor),),
-        share=half,
-        first=False,
-    )
-    return source_then(network, spaces, training, probe, tune)
+    plan = presets.lp_ft(encoder_factor)
+    return plan.recipe(network, classes=classes, **settings)
 
 
 SPEC = MethodSpec(

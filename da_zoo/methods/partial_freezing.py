@@ -6,11 +6,10 @@ Frozen means frozen: weights, weight decay, optimiser moments and batch statisti
 from collections.abc import Mapping
 from typing import Unpack
 
-from da_zoo.finetune.rules import Rule
-from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.finetune import FineTunePlan, Rule, Stage
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
-from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.settings import Continuous, Settings
 from da_zoo.types import Recipe
 
 __all__ = ["partial_freezing"]
@@ -54,17 +53,9 @@ def partial_freezing(
         Yosinski et al., "How transferable are features in deep neural networks?",
         NeurIPS 2014.
     """
-    training = resolve_settings(**settings)
-    spaces = resolve_classes(classes, training.width, continuous=True)
-    tune = tuning_phase(
-        "tune",
-        network,
-        spaces,
-        training,
-        rules=(Rule(freeze, rate=0.0), Rule("^encoder", encoder_factor)),
-        share=1.0 - SOURCE_SHARE,
-    )
-    return source_then(network, spaces, training, tune)
+    rules = (Rule(freeze, rate=0.0), Rule("^encoder", encoder_factor))
+    plan = FineTunePlan((Stage("tune", rules),))
+    return plan.recipe(network, classes=classes, **settings)
 
 
 SPEC = MethodSpec(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 from scipy.stats import kendalltau, rankdata
 
+from da_zoo.text_table import aligned
 from da_zoo.transferability.arrays import (
     check_classes,
     check_features,
@@ -82,7 +83,9 @@ class Ranking(NamedTuple):
             ]
             matrix.append([a, *("" if p is None else _number(p, ".2f") for p in pairs)])
         head = "Kendall's tau-b between scores (1: the same order, -1: the reverse)"
-        return "\n".join([*_aligned(table), "", head, *_aligned(matrix)])
+        return "\n".join(
+            [*aligned(table, numbers=True), "", head, *aligned(matrix, numbers=True)]
+        )
 
 
 def rank_sources(
@@ -206,13 +209,3 @@ def _agreement(a: np.ndarray, b: np.ndarray) -> float:
 
 def _number(value: float, form: str) -> str:
     return "-" if np.isnan(value) else format(value, form)
-
-
-def _aligned(table: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for first, *rest in table:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(w) for cell, w in zip(rest, widths[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return lines

@@ -47,7 +47,6 @@ target = { pool = "digits8", input_map = "over07", task = "digit" }
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def distance_without_gradient(source, target, **weights):

@@ -1,6 +1,5 @@
 """The suites of several sources, partial and open label sets, through the runner."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -16,7 +15,6 @@ from da_zoo.scenarios import build, load_suite
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def rows_of(suite, out, methods, scenarios):

@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -24,7 +23,6 @@ from da_zoo.scenarios.regression import BMI, is_continuous
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def scenario(name, suite="regression"):

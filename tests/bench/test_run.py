@@ -14,7 +14,7 @@ from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.group import group_keys
 from da_zoo.bench.plan import Budget, batches, configurations, make_plan, method_values
 from da_zoo.bench.store import RowStore
-from da_zoo.cli import main
+from da_zoo.cli import _require_device, main
 from da_zoo.programs import forget_programs
 from da_zoo.scenarios import build, load_suite
 
@@ -345,6 +345,14 @@ def test_the_command_line(suite, tmp_path, capsys, monkeypatch):
     nothing += ["--label-fractions", "0.05", "--scenarios", "shift", "--seeds", "1"]
     assert main([*nothing, "--out", str(tmp_path / "none"), "--no-progress"]) == 0
     assert "nothing was trained: adabn" in capsys.readouterr().err
+
+    def none(*args):
+        raise RuntimeError("Unknown backend: 'tpu' requested\nand more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jax.devices", none)
+        with pytest.raises(ValueError, match=r"JAX finds none here.*Unknown backend"):
+            _require_device("tpu")
 
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt

@@ -1,5 +1,7 @@
 """Penalties against derivations by hand, alone and in the step."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from da_zoo import fit, network_by_name
 from da_zoo.finetune import FineTunePlan, Stage, bss, l2_sp
 from da_zoo.losses.spectral_shrinkage import batch_spectral_shrinkage
+from da_zoo.supervised import Alignment, together
 from da_zoo.testing import check_adapter, example_batch, toy_data
 
 NETWORK = network_by_name("mlp", hidden=(8, 4))
@@ -128,6 +131,22 @@ def test_penalties_add_up_and_the_contract_holds():
     )
     hparams = recipe[1].adapter.init.keywords["hparams"]
     assert {"pull", "head_pull", "shrinkage"} <= set(hparams)
+
+
+def test_terms_may_not_share_names_and_draw_apart():
+    def term(**parts):
+        def loss(params, state, forward, key):
+            return jax.random.normal(key), {}
+
+        return Alignment(loss, **parts)
+
+    twice = together((term(init=lambda key, d: {"a": 1}),) * 2)
+    with pytest.raises(ValueError, match="two terms name the same init"):
+        twice.init(jax.random.key(0), 3)
+    loss = inspect.unwrap(together((term(), term())).loss)
+    total = loss({}, None, None, jax.random.key(0))[0]
+    alone = jax.random.normal(jax.random.key(0))
+    assert float(total) != float(2 * alone)
 
 
 def test_rows_that_come_twice_shrink_nothing():

@@ -305,7 +305,10 @@ def test_the_table_says_what_training_does():
             ),
             "regular expression",
         ),
-        (FineTunePlan((Stage("tune", (Rule("Dense_0", rate=-1.0),)),)), "rate must be"),
+        (
+            FineTunePlan((Stage("tune", (Rule("Dense_0", rate=-1.0),)),)),
+            "rate for 'Dense_0' must be",
+        ),
         (FineTunePlan(()), "different names"),
         (FineTunePlan((Stage("a"), Stage("a"))), "different names"),
         (FineTunePlan((Stage("source"),)), "source"),

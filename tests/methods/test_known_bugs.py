@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from da_zoo import fit, methods, network_by_name
+from da_zoo.diagnostics import discriminator_accuracy
 from da_zoo.discriminator import make_discriminator
 from da_zoo.losses import cross_entropy, domain_adversarial, mmd_squared
 from da_zoo.losses.joint_mmd import joint_mmd_squared
@@ -142,6 +143,17 @@ def test_the_random_map_is_in_the_state_fixed_and_used(name):
     other_map = {"projections": (2 * pair[0], pair[1])}
     other = adapter.update(state._replace(extra=state.extra | other_map), batch)[1]
     assert abs(float(other["domain_loss"]) - float(metrics["domain_loss"])) > 1e-4
+
+
+@pytest.mark.parametrize("name", ["dann", "cdan", "cdan_e", "adda", "pada", "dsbn"])
+def test_a_discriminator_is_reported(name):
+    recipe = getattr(methods, name)(NETWORK, classes=3, batch_norm="separate")
+    if name == "dsbn":
+        recipe = methods.dsbn(NETWORK, classes=3)
+    run = fit(recipe, toy_data(), jax.random.key(0), steps=12, batch_size=8)
+    found = discriminator_accuracy(run.history)
+    assert found is not None
+    assert 0.0 <= found <= 1.0
 
 
 # DAN, JAN, MCC: options that must not be inert

@@ -17,7 +17,6 @@ NETWORK = network_by_name("mlp", hidden=(8, 4))
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def recipe(**values):

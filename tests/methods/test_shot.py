@@ -20,7 +20,6 @@ NETWORK = network_by_name("mlp", hidden=(8, 4))
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def trained(method=methods.shot, data=None, steps=24, phases=2, **values):

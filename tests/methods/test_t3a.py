@@ -21,7 +21,6 @@ LOGITS = FEATURES @ HEAD["kernel"] + HEAD["bias"]
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def entropy(z):

@@ -15,7 +15,6 @@ NETWORK = network_by_name("mlp", hidden=(8, 4))
 def _few_programs():
     yield
     forget_programs()
-    jax.clear_caches()
 
 
 def leaves_by_path(tree):
