@@ -22,7 +22,7 @@ from da_zoo.phases import (
     Trained,
     run_phases,
 )
-from da_zoo.programs import Plan, plan_loop
+from da_zoo.programs import Plan, initialise_function, plan_loop
 from da_zoo.progress import training_bar
 from da_zoo.requirements import check_fit
 from da_zoo.sweep import (
@@ -244,17 +244,20 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
 
 
 def _shapes(phase: Phase, job: Job) -> tuple[TrainState, Batch]:
-    """A phase's first state and batch, as shapes, of one seed: nothing is computed."""
+    """A phase's first state and batch, as shapes, of one seed: nothing is computed.
+
+    By way of a jitted function, which remembers its traces from one fit to the next.
+    """
     width = job.key.shape[0] if job.key.ndim else 0
     one_row = {name: np.zeros(1, int) for name in phase.uses}
     streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
-
-    def start(key: Key) -> tuple[TrainState, Batch]:
-        index = jnp.zeros(job.batch_size, jnp.int32)
-        batch = gather_batch(streams, dict.fromkeys(streams, index))
-        return phase.adapter.init(key, batch), batch
-
-    return jax.eval_shape(start, job.key[0] if width else job.key)
+    key, size = job.key[0] if width else job.key, job.batch_size
+    state = initialise_function(False).eval_shape(
+        phase.adapter.init, key, streams, size
+    )
+    index = jnp.zeros(size, jnp.int32)
+    batch = jax.eval_shape(gather_batch, streams, dict.fromkeys(streams, index))
+    return state, batch
 
 
 def _plan(
