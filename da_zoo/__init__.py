@@ -16,6 +16,7 @@ from da_zoo.methods import METHODS
 from da_zoo.models import network_by_name
 from da_zoo.network import Network, network_from_linen, network_from_nnx
 from da_zoo.precision import with_precision
+from da_zoo.pretrained import Pretrained, start_from
 from da_zoo.registry import Hyperparameter, MethodSpec, ShallowSpec, build_recipe
 from da_zoo.settings import Continuous, Settings
 from da_zoo.step import make_eval_step, make_train_step
@@ -59,6 +60,7 @@ __all__ = [
     "Outputs",
     "Phase",
     "Predictions",
+    "Pretrained",
     "Recipe",
     "Settings",
     "ShallowAdapter",
@@ -82,6 +84,7 @@ __all__ = [
     "network_from_nnx",
     "schedules",
     "transferability",
+    "start_from",
     "with_hparams",
     "with_precision",
 ]

@@ -127,6 +127,8 @@ def _trainer(
         head = make_head(_features_dim(network, x), width)
         for name in heads:
             params[f"head_{name}"] = head.init(named_key(key, f"head_{name}"))
+        if "source" in heads and network.head_init is not None:
+            params["head_source"] = network.head_init(width)
         return params, stats, {}
 
     def forward(params: Params, state: TrainState, batch: Batch) -> Forward:

@@ -63,6 +63,8 @@ class Network(NamedTuple):
     features_dim: int | None = None
     name: str = "custom"
     layer_patterns: tuple[str, ...] = ()
+    head_init: Callable[[int], dict[str, Array]] | None = None
+    """``outputs -> a source head`` to start from; None draws one."""
 
 
 class Head(NamedTuple):

@@ -71,11 +71,14 @@ class FineTunePlan(NamedTuple):
             classes: number of classes (the target head starts from the source's), or
                 {"source": a, "target": b} (it starts fresh); or
                 ``Continuous(outputs)``.
-            source_share: share of the steps that the source gets, in (0, 1).
+            source_share: share of the steps that the source gets, in [0, 1); 0 where
+                the network starts pre-trained (see :func:`da_zoo.start_from`): then no
+                source rows are needed.
             **settings: see :class:`da_zoo.Settings`.
 
         Returns:
-            One phase for the source and one per stage.
+            One phase for the source (of no steps if it has no share) and one per
+            stage.
 
         Raises:
             TypeError: if stages, rules or penalties are no tuples of such.
@@ -85,8 +88,8 @@ class FineTunePlan(NamedTuple):
         """
         training = resolve_settings(**settings)
         spaces = resolve_classes(classes, training.width, continuous=True)
-        if not 0 < source_share < 1:
-            raise ValueError(f"source_share must lie in (0, 1), got {source_share}")
+        if not 0 <= source_share < 1:
+            raise ValueError(f"source_share must lie in [0, 1), got {source_share}")
         self._check()
         total = sum(stage.share for stage in self.stages)
         phases = [

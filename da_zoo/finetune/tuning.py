@@ -275,6 +275,8 @@ def source_then(
 ) -> tuple[Phase, ...]:
     """Puts the source phase, with a share of the steps, in front of tuning phases.
 
+    Without a share it only sets variables up, and the tuning phases take them over.
+
     Example:
         >>> from da_zoo import methods, network_by_name
         >>> recipe = methods.lp_ft(network_by_name("mlp"), classes=2)
@@ -282,4 +284,6 @@ def source_then(
         ['source', 'probe', 'tune']
     """
     first: Any = source_phase(network, classes, training, share=share)
+    if share == 0:
+        first = first._replace(name="start", uses=TARGET, steps=0)
     return (first, *phases)
