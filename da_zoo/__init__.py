@@ -83,8 +83,8 @@ __all__ = [
     "network_from_linen",
     "network_from_nnx",
     "schedules",
-    "transferability",
     "start_from",
+    "transferability",
     "with_hparams",
     "with_precision",
 ]
