@@ -33,7 +33,7 @@ from da_zoo.finetune import presets
 from da_zoo.transferability import Candidate, rank_sources
 from da_zoo.transferability.ranking import DISTANCES, SCORES
 
-STEPS, TUNING_STEPS, BATCH = 1000, 200, 64
+STEPS, TUNING_STEPS, BATCH = 1000, 500, 64
 LABELS_PER_CLASS = 10
 SETTINGS: dict[str, Any] = {
     "optimizer": "adam",
@@ -44,6 +44,8 @@ NETWORK = network_by_name("mlp", hidden=(128, 64))
 ROWS = 5000
 """Of a digit domain, to train on and to test on."""
 PLANS = {"linear_probe": presets.linear_probe(), "full": presets.full()}
+TUNING_RATES = {"linear_probe": 1e-2, "full": 1e-3}
+"""A probe at the network's rate is still far from its end after these steps."""
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -152,7 +154,7 @@ def tuned_accuracy(
         network,
         classes={"source": classes, "target": classes},
         source_share=0.0,
-        **SETTINGS,
+        **SETTINGS | {"learning_rate": TUNING_RATES[plan]},
     )
     result = fit(
         recipe,
