@@ -1,6 +1,6 @@
-"""Small encoders, by name."""
+"""Encoders, by name, and the weights that others trained for them."""
 
-import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,19 +8,54 @@ import flax.linen as nn
 
 from da_zoo.models.lenet import LeNet
 from da_zoo.models.mlp import MLP
+from da_zoo.models.preprocessing import Preprocessing, preprocess
+from da_zoo.models.pretrained import load_pretrained, weights_report
 from da_zoo.naming import choose
 from da_zoo.network import Network, network_from_linen
 from da_zoo.precision import with_precision
 
-__all__ = ["MLP", "NETWORKS", "LeNet", "network_by_name"]
+__all__ = [
+    "MLP",
+    "NETWORKS",
+    "LeNet",
+    "Preprocessing",
+    "load_pretrained",
+    "module_by_name",
+    "network_by_name",
+    "preprocess",
+    "weights_report",
+]
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "lenet": LeNet}
 """Linen modules by name."""
 
 
-@functools.lru_cache(maxsize=64)
-def _network(name: str, options: tuple[tuple[str, Any], ...]) -> Network:
-    return network_from_linen(NETWORKS[name](**dict(options)), name=name)
+def module_by_name(name: str, **options: Any) -> nn.Module:
+    """Builds one of the zoo's Linen modules.
+
+    Args:
+        name: a key of :data:`NETWORKS`.
+        **options: attributes of the module, such as ``hidden=(128, 64)``.
+
+    Raises:
+        ValueError: for an unknown name or option, with the nearest ones.
+
+    Example:
+        >>> module_by_name("mlp", hidden=(16, 8)).features_dim
+        8
+    """
+    build = choose(NETWORKS, name, "network")
+    known = {
+        option: None
+        for option in inspect.signature(build).parameters
+        if option not in ("parent", "name")
+    }
+    for option in options:
+        choose(known, option, f"{name} option")
+    # Attributes of a Linen module are hashed.
+    return build(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    )
 
 
 def network_by_name(
@@ -29,7 +64,7 @@ def network_by_name(
     """Builds one of the zoo's networks; equal calls give the same object.
 
     Args:
-        name: "mlp" or "lenet".
+        name: a key of :data:`NETWORKS`.
         precision: "float32" or "bf16", see :func:`da_zoo.precision.with_precision`.
         **options: attributes of the module, such as ``hidden=(128, 64)``.
 
@@ -40,14 +75,5 @@ def network_by_name(
         >>> network_by_name("mlp", hidden=(16, 8)).features_dim
         8
     """
-    module = choose(NETWORKS, name, "network")
-    known = {
-        field: None
-        for field in module.__dataclass_fields__  # type: ignore[attr-defined]
-        if field not in ("parent", "name")
-    }
-    for option in options:
-        choose(known, option, f"{name} option")
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    network = _network(name, tuple(sorted(frozen.items())))
+    network = network_from_linen(module_by_name(name, **options), name=name)
     return with_precision(network, precision)
