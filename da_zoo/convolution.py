@@ -75,9 +75,16 @@ def _fast_backward(pads: Pads, saved: tuple[Array, Array], g: Array) -> Any:
 _fast.defvjp(_fast_forward, _fast_backward)
 
 
-def _pads(padding: str, x: Array, kernel: Array, strides: tuple[int, int]) -> Pads:
+def _pads(
+    padding: str | Pads, x: Array, kernel: Array, strides: tuple[int, int]
+) -> Pads:
+    if not isinstance(padding, str):
+        return padding
     if padding not in ("SAME", "VALID"):
-        raise ValueError(f'padding must be "SAME" or "VALID", got {padding!r}')
+        raise ValueError(
+            'padding must be "SAME", "VALID" or pads ((top, bottom), (left, right)), '
+            f"got {padding!r}"
+        )
     pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
     (a, b), (c, d) = pads
     return (int(a), int(b)), (int(c), int(d))
@@ -87,7 +94,7 @@ def convolution(
     x: Float[Array, "n h w i"],
     kernel: Float[Array, "p q j o"],
     *,
-    padding: str = "SAME",
+    padding: str | Pads = "SAME",
     strides: tuple[int, int] = (1, 1),
 ) -> Float[Array, "n y z o"]:
     """Two-dimensional convolution (cross-correlation, as everywhere in deep learning).
@@ -98,7 +105,8 @@ def convolution(
     Args:
         x: images [n, h, w, channels in].
         kernel: [height, width, channels in, channels out].
-        padding: "SAME" or "VALID".
+        padding: "SAME" (at a stride it is asymmetric), "VALID", or rows and columns of
+            zeros ((top, bottom), (left, right)).
         strides: by rows and columns.
 
     Returns:
@@ -128,7 +136,7 @@ class Conv(nn.Module):
         features: channels out.
         kernel_size: rows and columns.
         strides: by rows and columns.
-        padding: "SAME" or "VALID".
+        padding: "SAME", "VALID" or ((top, bottom), (left, right)).
         use_bias: leave it out in front of a batch normalisation.
 
     Example:
@@ -141,7 +149,7 @@ class Conv(nn.Module):
     features: int
     kernel_size: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
-    padding: str = "SAME"
+    padding: str | Pads = "SAME"
     use_bias: bool = True
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
 

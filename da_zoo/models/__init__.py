@@ -6,19 +6,27 @@ from typing import Any
 
 import flax.linen as nn
 
+from da_zoo.models.alexnet import AlexNet
+from da_zoo.models.cnn1d import CNN1D
 from da_zoo.models.lenet import LeNet
 from da_zoo.models.mlp import MLP
 from da_zoo.models.preprocessing import Preprocessing, preprocess
 from da_zoo.models.pretrained import load_pretrained, weights_report
+from da_zoo.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
+from da_zoo.models.vgg import VGG, vgg16, vgg16_bn
 from da_zoo.naming import choose
 from da_zoo.network import Network, network_from_linen
 from da_zoo.precision import with_precision
 
 __all__ = [
+    "CNN1D",
     "MLP",
     "NETWORKS",
+    "VGG",
+    "AlexNet",
     "LeNet",
     "Preprocessing",
+    "ResNet",
     "load_pretrained",
     "module_by_name",
     "network_by_name",
@@ -26,8 +34,19 @@ __all__ = [
     "weights_report",
 ]
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"mlp": MLP, "lenet": LeNet}
-"""Linen modules by name."""
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLP,
+    "lenet": LeNet,
+    "cnn1d": CNN1D,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "vgg16": vgg16,
+    "vgg16_bn": vgg16_bn,
+    "alexnet": AlexNet,
+}
+"""What builds each Linen module, by name."""
 
 
 def module_by_name(name: str, **options: Any) -> nn.Module:
