@@ -123,6 +123,8 @@ def convolution(
         raise ValueError(
             f"x has {x.shape[3]} channels and the kernel expects {kernel.shape[2]}"
         )
+    dtype = jnp.promote_types(x.dtype, kernel.dtype)
+    x, kernel = x.astype(dtype), kernel.astype(dtype)
     pads = _pads(padding, x, kernel, strides)
     if jax.default_backend() == "cpu" and strides == (1, 1):
         return _fast(x, kernel, pads)

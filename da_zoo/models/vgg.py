@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from da_zoo.layers import Conv, max_pool
+from da_zoo.layers import Conv
 from da_zoo.models.blocks import batch_norm
 from da_zoo.models.pooling import adaptive_mean_pool
 from da_zoo.models.preprocessing import IMAGENET
@@ -134,13 +134,14 @@ class VGG(nn.Module):
         for number in self.convolutions:
             group, place = map(int, number.split("_"))
             if group > 1 and place == 1:
-                x = max_pool(x)
+                x = nn.max_pool(x, (2, 2), (2, 2))
             width = self.width * min(2 ** (group - 1), 8)
             x = Conv(width, (3, 3), padding=((1, 1), (1, 1)), name=f"conv{number}")(x)
             if self.normalise:
                 x = batch_norm(x, name=f"bn{number}", train=train, weight=weight)
             stages[f"conv{number}"] = x = nn.relu(x)
-        x = adaptive_mean_pool(max_pool(x), SIDE, SIDE).reshape(x.shape[0], -1)
+        x = nn.max_pool(x, (2, 2), (2, 2))
+        x = adaptive_mean_pool(x, SIDE, SIDE).reshape(x.shape[0], -1)
         for name in ("fc6", "fc7"):
             stages[name] = x = nn.relu(nn.Dense(self.hidden, name=name)(x))
             x = nn.Dropout(self.dropout)(x, deterministic=deterministic)
