@@ -62,7 +62,7 @@ class FitResult(NamedTuple):
         self, x: PyTree[Shaped[Any, "n ..."]], *, domain: str = "target"
     ) -> Predictions:
         """Predicts rows; every run of a sweep or seed axis predicts the same rows."""
-        pool = jax.tree.map(_as_pixels, x)
+        pool = jax.tree.map(_as_inputs, x)
 
         def run(state: TrainState) -> Predictions:
             return self.adapter.predict(state, pool, domain=domain)
@@ -72,9 +72,14 @@ class FitResult(NamedTuple):
         return run(self.state)
 
 
-def _as_pixels(x: Any) -> jax.Array:
-    array = jnp.asarray(x)
-    return array / 255.0 if array.dtype == jnp.uint8 else array.astype(jnp.float32)
+def _as_inputs(x: Any) -> jax.Array:
+    """Turns rows into what the batches of training are."""
+    array = x if isinstance(x, jax.Array) else np.asarray(x)
+    if array.dtype == np.int32:  # ids stay, as in check_features
+        return jnp.asarray(array)
+    if array.dtype == np.uint8:
+        return jnp.asarray(array) / 255.0
+    return jnp.asarray(array, jnp.float32)
 
 
 def fit(

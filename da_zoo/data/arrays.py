@@ -35,7 +35,8 @@ class Stream(NamedTuple):
     """
 
     pool: PyTree
-    """Inputs [m, ...]: float32, or uint8 pixels, which batches get scaled to [0, 1]."""
+    """Inputs [m, ...]: float32, or uint8 pixels, which batches get scaled to [0, 1], or
+    int32 ids (of tokens, say), which stay."""
     rows: np.ndarray
     """int32 [s, n]: which rows of the pool."""
     labels: np.ndarray | None
@@ -63,7 +64,10 @@ class _Device(NamedTuple):
 
 
 def check_features(name: str, x: Any) -> np.ndarray:
-    """Checks inputs given by a user and returns them as float32 or uint8.
+    """Checks inputs given by a user: uint8 and int32 stay, the rest becomes float32.
+
+    Uint8 are pixels and int32 ids, of tokens say. Plain integers (NumPy's are int64)
+    are numbers like others.
 
     Raises:
         TypeError: if ``x`` is not numeric.
@@ -72,6 +76,8 @@ def check_features(name: str, x: Any) -> np.ndarray:
     Example:
         >>> check_features("X", [[1, 2]]).dtype
         dtype('float32')
+        >>> check_features("X", np.int32([[1, 2]])).dtype
+        dtype('int32')
     """
     array = np.asarray(x)
     if array.dtype == object or array.dtype.kind not in "biuf":
@@ -84,7 +90,7 @@ def check_features(name: str, x: Any) -> np.ndarray:
         )
     if array.shape[0] == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}); it needs rows")
-    if array.dtype == np.uint8:
+    if array.dtype in (np.uint8, np.int32):
         return array
     array = array.astype(np.float32)
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
