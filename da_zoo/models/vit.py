@@ -154,7 +154,7 @@ class ViT(nn.Module):
         return Outputs(h[:, 0], stages)
 
     def _embed(
-        self, x: Float[Array, "n h w c"], keep: Int[Array, "n v"] | None
+        self, x: Float[Array, "..."], keep: Int[Array, "n v"] | None
     ) -> Float[Array, "n t d"]:
         size = self.patch
         if x.ndim != 4 or x.shape[1] % size or x.shape[2] % size or 0 in x.shape:
