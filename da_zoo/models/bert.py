@@ -1,10 +1,13 @@
 """A Transformer encoder of text in BERT's layout."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from da_zoo.models.attention import attention_mask
+from da_zoo.models.pretrained.entries import Layout
+from da_zoo.models.pretrained.text import bert_layouts
 from da_zoo.models.tokens import embedding, split_text
 from da_zoo.models.transformer import (
     TransformerBlock,
@@ -37,7 +40,6 @@ class BERT(nn.Module):
         deviation: of the first weights.
 
     Example:
-        >>> import jax, jax.numpy as jnp
         >>> module = BERT(vocabulary=30, width=8, depth=1, heads=2, max_length=16)
         >>> x = jnp.array([[2, 5, 6, 3], [2, 7, 3, 0]])
         >>> variables = module.init(jax.random.key(0), x)
@@ -62,6 +64,8 @@ class BERT(nn.Module):
     epsilon: float = 1e-12
     deviation: float = 0.02
 
+    example_input = jax.ShapeDtypeStruct((1, 8), jnp.int32)
+
     @property
     def features_dim(self) -> int:
         """Width of the features."""
@@ -71,6 +75,11 @@ class BERT(nn.Module):
     def layer_patterns(self) -> tuple[str, ...]:
         """Patterns of the layers' parameters, from input to output."""
         return block_patterns(self.depth, "embed_", "pooler")
+
+    @property
+    def weight_layouts(self) -> tuple[Layout, ...]:
+        """How libraries store the weights."""
+        return bert_layouts(self.depth)
 
     @nn.compact
     def __call__(

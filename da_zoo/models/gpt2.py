@@ -1,10 +1,13 @@
 """A causal Transformer of text in GPT-2's layout."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from da_zoo.models.attention import attention_mask
+from da_zoo.models.pretrained.entries import Layout
+from da_zoo.models.pretrained.text import gpt2_layouts
 from da_zoo.models.tokens import embedding, split_text
 from da_zoo.models.transformer import (
     TransformerBlock,
@@ -38,7 +41,6 @@ class GPT2(nn.Module):
         deviation: of the first weights.
 
     Example:
-        >>> import jax, jax.numpy as jnp
         >>> module = GPT2(
         ...     vocabulary=30, width=8, depth=1, heads=2, max_length=16, pad_id=0
         ... )
@@ -64,6 +66,8 @@ class GPT2(nn.Module):
     epsilon: float = 1e-5
     deviation: float = 0.02
 
+    example_input = jax.ShapeDtypeStruct((1, 8), jnp.int32)
+
     @property
     def features_dim(self) -> int:
         """Width of the features."""
@@ -73,6 +77,11 @@ class GPT2(nn.Module):
     def layer_patterns(self) -> tuple[str, ...]:
         """Patterns of the layers' parameters, from input to output."""
         return block_patterns(self.depth, "embed_", "norm")
+
+    @property
+    def weight_layouts(self) -> tuple[Layout, ...]:
+        """How libraries store the weights."""
+        return gpt2_layouts(self.depth)
 
     @nn.compact
     def __call__(

@@ -1,6 +1,5 @@
 """The Vision Transformer."""
 
-import math
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -8,55 +7,46 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
+from da_zoo.models.preprocessing import Preprocessing
+from da_zoo.models.pretrained.entries import Layout
+from da_zoo.models.pretrained.vit import vit_layouts
 from da_zoo.models.transformer import TransformerBlock, block_patterns, layer_norm
 from da_zoo.types import Outputs
 
 __all__ = ["ViT", "resize_positions"]
 
+SMALL = nn.initializers.normal(0.02)
+
 
 def resize_positions(
-    positions: Float[Array, "1 t d"], grid: tuple[int, int]
-) -> Float[Array, "1 u d"]:
+    positions: Float[Array, "1 p q d"], grid: tuple[int, int]
+) -> Float[Array, "1 h w d"]:
     """Interpolates position embeddings to another grid of patches.
 
-    Bicubic, with smoothing where the grid gets coarser (as timm does it); the class
-    token's, which is first, stays. Embeddings that fit the grid are returned as they
-    are.
+    Bicubic, with smoothing where the grid gets coarser, as timm does it.
 
     Args:
-        positions: [1, 1 + side * side, d], of a square grid where they do not fit.
+        positions: [1, p, q, d].
         grid: rows and columns of patches.
 
     Returns:
-        [1, 1 + rows * columns, d].
-
-    Raises:
-        ValueError: if they do not fit and come from no square grid.
+        [1, rows, columns, d]; ``positions`` themselves where they fit.
 
     Example:
-        >>> resize_positions(jnp.ones((1, 1 + 4 * 4, 8)), (2, 3)).shape
-        (1, 7, 8)
+        >>> resize_positions(jnp.ones((1, 4, 4, 8)), (2, 3)).shape
+        (1, 2, 3, 8)
     """
-    count, width = positions.shape[1] - 1, positions.shape[2]
-    if count == grid[0] * grid[1]:
+    if positions.shape[1:3] == grid:
         return positions
-    side = math.isqrt(count)
-    if side * side != count:
-        raise ValueError(
-            f"{count} position embeddings are of no square grid, and the image has "
-            f"{grid[0]} x {grid[1]} patches"
-        )
-    square = positions[0, 1:].reshape(side, side, width)
-    fitted = jax.image.resize(square, (*grid, width), method="cubic")
-    fitted = fitted.astype(positions.dtype).reshape(1, -1, width)
-    return jnp.concatenate([positions[:, :1], fitted], axis=1)
+    shape = (1, *grid, positions.shape[3])
+    return jax.image.resize(positions, shape, method="cubic")
 
 
 class ViT(nn.Module):
     """A Vision Transformer: patches and a class token through pre-norm blocks.
 
-    Images may have any size that the patch divides: position embeddings belong to the
-    size that the parameters were initialised with, and are interpolated for others.
+    Images may have any size that the patch divides: position embeddings are those of
+    the size that the parameters were initialised with, interpolated for others.
 
     Attributes:
         patch: side of a patch in pixels.
@@ -92,6 +82,13 @@ class ViT(nn.Module):
     dropout: float = 0.0
     epsilon: float = 1e-6
 
+    # Of the authors' weights as timm evaluates them; DeiT's and MAE's are prepared by
+    # ImageNet's mean and deviation.
+    preprocessing = Preprocessing(
+        mean=(0.5,) * 3, std=(0.5,) * 3, resize=248, interpolation="cubic"
+    )
+    example_input = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+
     @property
     def features_dim(self) -> int:
         """Width of the features."""
@@ -100,7 +97,12 @@ class ViT(nn.Module):
     @property
     def layer_patterns(self) -> tuple[str, ...]:
         """Patterns of the layers' parameters, from input to output."""
-        return block_patterns(self.depth, "(embed|class_token|positions)", "norm")
+        return block_patterns(self.depth, "(embed|class_|positions)", "norm")
+
+    @property
+    def weight_layouts(self) -> tuple[Layout, ...]:
+        """How libraries store the weights."""
+        return vit_layouts(self.depth)
 
     @nn.compact
     def __call__(
@@ -168,20 +170,17 @@ class ViT(nn.Module):
         patches = patches.transpose(0, 1, 3, 2, 4, 5).reshape(n, grid[0] * grid[1], -1)
         # A convolution with stride = window is a matrix product over patches.
         h = nn.Dense(self.width, name="embed")(patches)
-        small = nn.initializers.normal(0.02)
-        first = self.param("class_token", small, (1, 1, self.width))
-        positions = self._positions(small, grid)
-        h = h + positions[:, 1:]
+        positions = self._positions(grid)
+        h = h + positions.reshape(1, -1, self.width)
         if keep is not None:
             h = jnp.take_along_axis(h, keep[:, :, None], axis=1)
-        first = jnp.broadcast_to(first + positions[:, :1], (n, 1, self.width))
-        return jnp.concatenate([first.astype(h.dtype), h], axis=1)
+        shape = (1, 1, self.width)
+        first = self.param("class_token", SMALL, shape)
+        first = first + self.param("class_position", SMALL, shape)
+        return jnp.concatenate([jnp.broadcast_to(first, (n, 1, self.width)), h], axis=1)
 
-    def _positions(
-        self, init: nn.initializers.Initializer, grid: tuple[int, int]
-    ) -> Float[Array, "1 t d"]:
-        name = "positions"
-        if self.has_variable("params", name):
+    def _positions(self, grid: tuple[int, int]) -> Float[Array, "1 h w d"]:
+        if self.has_variable("params", "positions"):
             # Not `param`, which refuses any size but that of this image.
-            return resize_positions(self.get_variable("params", name), grid)
-        return self.param(name, init, (1, 1 + grid[0] * grid[1], self.width))
+            return resize_positions(self.get_variable("params", "positions"), grid)
+        return self.param("positions", SMALL, (1, *grid, self.width))
