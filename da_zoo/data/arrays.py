@@ -2,6 +2,7 @@
 
 import functools
 import zlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -140,7 +141,8 @@ def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
     """Builds the stream of one data set, for one seed.
 
     Args:
-        x: inputs [n, ...].
+        x: inputs [n, ...], or a dict of such ({"tokens": ..., "segments": ...}, for
+            networks that take one).
         y: integer labels [n], continuous targets (floats) [n, k], or None.
         name: how errors call it.
 
@@ -153,14 +155,29 @@ def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
         >>> make_stream([[1.0], [2.0]], [0, 1]).count
         array([2])
     """
-    pool = check_features(f"{name} inputs", x)
-    labels = None if y is None else _check_labels(f"{name} labels", y, len(pool))
+    pool = _check_inputs(f"{name} inputs", x)
+    count = len(jax.tree.leaves(pool)[0])
+    labels = None if y is None else _check_labels(f"{name} labels", y, count)
     return Stream(
         pool,
-        np.arange(len(pool), dtype=np.int32)[None],
+        np.arange(count, dtype=np.int32)[None],
         None if labels is None else labels[None],
-        np.array([len(pool)]),
+        np.array([count]),
     )
+
+
+def _check_inputs(name: str, x: Any) -> PyTree:
+    if not isinstance(x, Mapping):
+        return check_features(name, x)
+    pool = {key: check_features(f"{name}[{key!r}]", rows) for key, rows in x.items()}
+    counts = {key: len(rows) for key, rows in pool.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"{name} must be arrays of equal length, got {counts}")
+    return pool
+
+
+def _kind(rows: np.ndarray) -> str:
+    return f"{rows.shape[1:]} of {rows.dtype}"
 
 
 def pool_streams(streams: list[Stream], *, balanced: bool) -> Stream:
@@ -176,9 +193,9 @@ def pool_streams(streams: list[Stream], *, balanced: bool) -> Stream:
     """
     if not streams:
         raise ValueError("source is an empty list; give at least one pair (x, y)")
-    kinds = [(stream.pool.shape[1:], stream.pool.dtype) for stream in streams]
-    if len(set(kinds)) > 1:
-        told = ", ".join(f"{shape} of {dtype}" for shape, dtype in kinds)
+    kinds = [jax.tree.map(_kind, stream.pool) for stream in streams]
+    if any(kind != kinds[0] for kind in kinds):
+        told = ", ".join(map(str, kinds))
         raise ValueError(
             f"all sources must have rows of one shape and type, got {told}"
         )
@@ -187,7 +204,9 @@ def pool_streams(streams: list[Stream], *, balanced: bool) -> Stream:
     total = sum(sizes)
     first = streams[0]
     return first._replace(
-        pool=np.concatenate([stream.pool for stream in streams]),
+        pool=jax.tree.map(
+            lambda *rows: np.concatenate(rows), *(s.pool for s in streams)
+        ),
         rows=np.arange(total, dtype=np.int32)[None],
         labels=np.concatenate([s.labels for s in streams if s.labels is not None], 1),
         count=np.array([total]),
