@@ -51,6 +51,17 @@ def test_the_examples_of_the_fine_tuning_page_run(capsys):
     assert set(space["merged"]) == set(space["encoder"]["base"])
 
 
+def test_the_examples_of_the_transformers_page_run(capsys, tmp_path, monkeypatch):
+    weights = ROOT / "tests" / "models" / "goldens" / "bert.safetensors"
+    (tmp_path / "model.safetensors").write_bytes(weights.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    for block in blocks("docs/transformers.md", "python"):
+        exec(block, space)
+    told = capsys.readouterr().out.splitlines()
+    assert "'tokens': (4, 17, 16)" in told[0] and told[1] == "(48, 2)"
+
+
 def test_the_example_of_the_transferability_page_runs(capsys):
     space: dict = {}
     for block in blocks("docs/transferability.md", "python"):

@@ -27,6 +27,7 @@ def token_ids(name: str, x: Any) -> Int[Array, "n t"]:
         >>> token_ids("tokens", jnp.array([[3.0, 7.0]])).tolist()
         [[3, 7]]
     """
+    x = jnp.asarray(x)
     if x.ndim != 2:
         raise ValueError(f"{name} must have shape [n, length], got {x.shape}")
     if jnp.issubdtype(x.dtype, jnp.integer):

@@ -138,8 +138,8 @@ class ViT(nn.Module):
                     'vit takes images or {"pixels": ..., "keep": ...}, got the keys '
                     f"{sorted(x)}"
                 )
-            x, keep = x["pixels"], x["keep"]
-        h = self._embed(x, keep)
+            x, keep = x["pixels"], jnp.asarray(x["keep"])
+        h = self._embed(jnp.asarray(x), keep)
         h = nn.Dropout(self.dropout)(h, deterministic=deterministic)
         stages = {"embed": h}
         for i in range(self.depth):
