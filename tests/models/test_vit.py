@@ -43,10 +43,10 @@ def test_the_embedding_is_a_convolution_with_a_strided_window(network, variables
     expected = (
         rows.reshape(2, 6, 8)
         + params["embed"]["bias"][None, None]
-        + params["positions"][:, 1:]
+        + params["positions"].reshape(1, 6, 8)
     )
     np.testing.assert_allclose(embed[:, 1:], expected, atol=1e-5)
-    first = params["class_token"] + params["positions"][:, :1]
+    first = params["class_token"] + params["class_position"]
     np.testing.assert_allclose(embed[:, :1], np.repeat(first, 2, 0), atol=1e-6)
 
 
@@ -75,28 +75,24 @@ def test_what_is_not_kept_is_not_seen(network, variables):
     assert np.array_equal(one, two)
 
 
-def test_positions_follow_the_size_of_the_image(network):
+def test_any_size_of_image_goes_through_the_same_parameters(network):
     square = X[:, :8, :8]
     params, stats = network.init(jax.random.key(0), square)
-    assert params["positions"].shape == (1, 5, 8)
-    larger = network.apply(params, stats, X)[0].stages["tokens"]
-    assert larger.shape == (2, 7, 8)
-    with pytest.raises(ValueError, match="6 position embeddings are of no square grid"):
-        other, _ = network.init(jax.random.key(0), X)
-        network.apply(other, stats, square)
+    assert params["positions"].shape == (1, 2, 2, 8)
+    wider = network.apply(params, stats, X)[0].stages["embed"]
+    fitted = {**params, "positions": resize_positions(params["positions"], (2, 3))}
+    assert fitted["positions"].shape == (1, 2, 3, 8)
+    same = network.apply(fitted, stats, X)[0].stages["embed"]
+    assert wider.shape == (2, 7, 8) and np.array_equal(wider, same)
 
 
-def test_interpolation_keeps_constants_lines_and_the_class_token():
-    rows = jnp.arange(8.0)[:, None, None]
-    line = jnp.broadcast_to(rows, (8, 8, 1)).reshape(1, 64, 1)
-    positions = jnp.concatenate([jnp.full((1, 1, 1), 7.0), line], axis=1)
-    assert resize_positions(positions, (8, 8)) is positions
-    finer = resize_positions(positions, (16, 16))
-    assert finer[0, 0, 0] == 7.0
-    inside = finer[0, 1:].reshape(16, 16)[4:12]
+def test_interpolation_keeps_constants_and_lines():
+    line = jnp.broadcast_to(jnp.arange(8.0)[None, :, None, None], (1, 8, 8, 1))
+    assert resize_positions(line, (8, 8)) is line
+    inside = resize_positions(line, (16, 16))[0, 4:12, :, 0]
     np.testing.assert_allclose(inside, inside[:, :1].repeat(16, 1), atol=1e-5)
     np.testing.assert_allclose(np.diff(inside[:, 0]), 0.5, atol=1e-5)
-    ones = resize_positions(jnp.ones((1, 65, 2)), (3, 5))
+    ones = resize_positions(jnp.ones((1, 8, 8, 2)), (3, 5))
     np.testing.assert_allclose(ones, 1.0, atol=1e-6)
 
 
