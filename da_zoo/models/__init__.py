@@ -1,5 +1,6 @@
 """Encoders, by name, and the weights that others trained for them."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -7,19 +8,24 @@ from typing import Any
 import flax.linen as nn
 
 from da_zoo.models.alexnet import AlexNet
+from da_zoo.models.bert import BERT
 from da_zoo.models.cnn1d import CNN1D
+from da_zoo.models.gpt2 import GPT2
 from da_zoo.models.lenet import LeNet
 from da_zoo.models.mlp import MLP
 from da_zoo.models.preprocessing import Preprocessing, preprocess
 from da_zoo.models.pretrained import load_pretrained, weights_report
 from da_zoo.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from da_zoo.models.vgg import VGG, vgg16, vgg16_bn
+from da_zoo.models.vit import ViT
 from da_zoo.naming import choose
 from da_zoo.network import Network, network_from_linen
 from da_zoo.precision import with_precision
 
 __all__ = [
+    "BERT",
     "CNN1D",
+    "GPT2",
     "MLP",
     "NETWORKS",
     "VGG",
@@ -27,6 +33,7 @@ __all__ = [
     "LeNet",
     "Preprocessing",
     "ResNet",
+    "ViT",
     "load_pretrained",
     "module_by_name",
     "network_by_name",
@@ -45,6 +52,11 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "vgg16": vgg16,
     "vgg16_bn": vgg16_bn,
     "alexnet": AlexNet,
+    "vit_ti16": functools.partial(ViT, width=192, heads=3),
+    "vit_s16": functools.partial(ViT, width=384, heads=6),
+    "vit_b16": ViT,
+    "bert": BERT,
+    "gpt2": GPT2,
 }
 """What builds each Linen module, by name."""
 
