@@ -34,6 +34,8 @@ class Forward(NamedTuple):
     """Which of several sources (or targets) each row is from."""
     index: dict[str, Int[Array, " n"]]  # type: ignore[assignment]
     """Which row of its stream each is."""
+    inputs: dict[str, PyTree] = {}  # noqa: RUF012
+    """What went in, for terms with a forward of their own."""
 
 
 class Classifier(NamedTuple):
@@ -161,6 +163,7 @@ def _trainer(
             },
             {name: rows.domain for name, rows in streams.items()},
             {name: rows.index for name, rows in streams.items()},
+            {name: rows.x for name, rows in streams.items()},
         )
 
     return init_params, forward

@@ -158,10 +158,12 @@ def _run_phase(
     refreshing = is_refreshing(phase.adapter)
     if refreshing and feed.on_host:
         raise ValueError(
-            f"phase {phase.name!r} goes through all rows once per epoch, so they must "
-            'lie on the device: pools="device"'
+            f"phase {phase.name!r} goes through all rows at once, so they must lie on "
+            'the device: pools="device"'
         )
     epoch = feed.steps_per_epoch() if refreshing else 0
+    if refreshing and phase.refresh_once:
+        epoch = max(length, 1)
     bounds = _bounds(length, epoch)
     for (done, stop), (streams, indices) in zip(
         bounds, feed.chunks(bounds), strict=True

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from da_zoo.classifier import Classifier, Forward, classifier, task_loss
 from da_zoo.compose import from_updates, progress
@@ -14,7 +14,17 @@ from da_zoo.optimizers import make_optimizer
 from da_zoo.schedules import SCHEDULES, schedule_by_name
 from da_zoo.settings import Classes, Training
 from da_zoo.target_statistics import target_statistics
-from da_zoo.types import Aux, Batch, Key, Params, Phase, Recipe, TrainState, Update
+from da_zoo.types import (
+    Aux,
+    Batch,
+    Key,
+    Params,
+    Phase,
+    Recipe,
+    TrainState,
+    Update,
+    Views,
+)
 
 __all__ = [
     "Alignment",
@@ -34,8 +44,12 @@ class Alignment(NamedTuple):
     ``loss(params, state, forward, key) -> (weighted loss, metrics)``;
     ``init(key, features_dim) -> more parameter groups``, a discriminator say;
     ``extra(key, features_dim) -> entries of state.extra``, which are not trained;
-    ``start(params) -> entries of state.extra`` that depend on the parameters the phase
-    starts from.
+    ``start(params, stats) -> entries of state.extra`` that depend on what the phase
+    starts from;
+    ``memory(params, state, forward, key) -> entries of state.extra`` after a step, with
+    the forward and the key of its loss (queues, moving averages);
+    ``refresh(state, views) -> entries of state.extra`` from all training rows, once,
+    before a phase's first step.
     """
 
     loss: Callable[
@@ -44,7 +58,9 @@ class Alignment(NamedTuple):
     ]
     init: Callable[[Key, int], Params] | None = None
     extra: Callable[[Key, int], dict[str, Any]] | None = None
-    start: Callable[[Params], dict[str, Any]] | None = None
+    start: Callable[[Params, dict[str, PyTree]], dict[str, Any]] | None = None
+    memory: Callable[[Params, TrainState, Forward, Key], dict[str, Any]] | None = None
+    refresh: Callable[[TrainState, Views], dict[str, Any]] | None = None
 
 
 @functools.lru_cache(maxsize=256)
@@ -62,15 +78,26 @@ def together(terms: tuple[Alignment, ...]) -> Alignment:
         total: Any = 0.0
         metrics: dict[str, Any] = {}
         for number, term in enumerate(terms):
-            own = key if number == 0 else jax.random.fold_in(key, number)
-            value, more = term.loss(params, state, forward, own)
+            value, more = term.loss(params, state, forward, _own(key, number))
             total, metrics = total + value, metrics | more
         return total, metrics
+
+    def remembered(
+        params: Params, state: TrainState, forward: Forward, key: Key
+    ) -> dict[str, Any]:
+        entries: dict[str, Any] = {}
+        for number, term in enumerate(terms):
+            if term.memory is not None:
+                entries |= term.memory(params, state, forward, _own(key, number))
+        return entries
 
     def joined(name: str) -> Callable[..., dict[str, Any]] | None:
         parts = [part for term in terms if (part := getattr(term, name)) is not None]
         if not parts:
             return None
+        if name == "start":
+            # Terms that remember the same thing share it.
+            parts = list(dict.fromkeys(parts))
 
         def every(*args: Any) -> dict[str, Any]:
             entries = [pair for part in parts for pair in part(*args).items()]
@@ -80,7 +107,19 @@ def together(terms: tuple[Alignment, ...]) -> Alignment:
 
         return every
 
-    return Alignment(loss, joined("init"), joined("extra"), joined("start"))
+    return Alignment(
+        loss,
+        joined("init"),
+        joined("extra"),
+        joined("start"),
+        remembered if any(term.memory is not None for term in terms) else None,
+        joined("refresh"),
+    )
+
+
+def _own(key: Key, number: int) -> Key:
+    """The key of one of several terms; the first has the key of one alone."""
+    return key if number == 0 else jax.random.fold_in(key, number)
 
 
 def _everything(path: str) -> bool:
@@ -103,10 +142,13 @@ def _update(
     ) -> tuple[Float[Array, ""], Aux]:
         forward = forward_batch(params, state, batch)
         total, metrics = task_loss(forward, batch)
+        extra = state.extra
         if alignment is not None:
             weighted, more = alignment.loss(params, state, forward, key)
             total, metrics = total + weighted, metrics | more
-        return total, Aux(forward.stats, metrics, state.extra)
+            if alignment.memory is not None:
+                extra = extra | alignment.memory(params, state, forward, key)
+        return total, Aux(forward.stats, metrics, extra)
 
     return Update(
         "task",
@@ -129,13 +171,23 @@ def _init_with(
         features_dim = head["kernel"].shape[0]
         if alignment.extra is not None:
             extra = extra | alignment.extra(key, features_dim)
-        if alignment.start is not None:
-            extra = extra | alignment.start(params)
         if alignment.init is not None:
             params = params | alignment.init(key, features_dim)
+        if alignment.start is not None:
+            extra = extra | alignment.start(params, stats)
         return params, stats, extra
 
     return init
+
+
+@functools.lru_cache(maxsize=256)
+def _refresh_with(
+    entries: Callable[[TrainState, Views], dict[str, Any]],
+) -> Callable[[TrainState, Views], TrainState]:
+    def refresh(state: TrainState, views: Views) -> TrainState:
+        return state._replace(extra=state.extra | entries(state, views))
+
+    return refresh
 
 
 @functools.lru_cache(maxsize=256)
@@ -273,14 +325,21 @@ def supervised_phase(
     optimizer = optimizer or make_optimizer(training.optimizer)
     update = _update(model.forward, optimizer, training.schedule, alignment, wrt)
     init_params = model.init_params
+    refresh = None
     if alignment is not None and any(alignment[1:]):
         init_params = _init_with(init_params, alignment)
+        if alignment.refresh is not None:
+            refresh = _refresh_with(alignment.refresh)
+    adapter = from_updates(
+        init_params, (update,), refresh=refresh, predict=model.predict, hparams=values
+    )
     return Phase(
         name,
-        from_updates(init_params, (update,), predict=model.predict, hparams=values),
+        adapter,
         uses,
         warm_start=warm_start,
         share=share,
+        refresh_once=refresh is not None,
     )
 
 

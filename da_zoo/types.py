@@ -184,6 +184,8 @@ class Phase(NamedTuple):
     """Share of the recipe's steps."""
     steps: int | None = None
     """A fixed number of steps outside the budget, for phases that do not train."""
+    refresh_once: bool = False
+    """Call the adapter's refresh before the first step only, not once per epoch."""
 
 
 Recipe: TypeAlias = tuple[Phase, ...]

@@ -5,10 +5,13 @@
 """
 
 from da_zoo.finetune import presets
+from da_zoo.finetune.bi_tuning import bi_tuning
+from da_zoo.finetune.delta import delta
 from da_zoo.finetune.lora import LoRA, lora_factors, merge_lora, unmerge_lora
 from da_zoo.finetune.penalties import Penalty, bss, l2_sp
 from da_zoo.finetune.plan import FineTunePlan, Stage
 from da_zoo.finetune.rules import Rule
+from da_zoo.finetune.source_head import co_tuning, lwf
 
 __all__ = [
     "FineTunePlan",
@@ -16,9 +19,13 @@ __all__ = [
     "Penalty",
     "Rule",
     "Stage",
+    "bi_tuning",
     "bss",
+    "co_tuning",
+    "delta",
     "l2_sp",
     "lora_factors",
+    "lwf",
     "merge_lora",
     "presets",
     "unmerge_lora",

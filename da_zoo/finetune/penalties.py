@@ -1,6 +1,7 @@
 """Penalties of a fine-tuning stage: terms beside the task loss, with their weights."""
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,18 +10,68 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from da_zoo.classifier import Forward
 from da_zoo.losses.spectral_shrinkage import batch_spectral_shrinkage
+from da_zoo.network import Network
 from da_zoo.settings import non_negative
 from da_zoo.supervised import Alignment
-from da_zoo.types import Key, Params, TrainState
+from da_zoo.types import Batch, Key, Params, TrainState
 
-__all__ = ["Penalty", "bss", "l2_sp"]
+__all__ = ["Penalty", "Tuned", "bss", "l2_sp", "remember_start"]
+
+
+class Tuned(NamedTuple):
+    """What a term may know of the model that its stage tunes. Hashable."""
+
+    network: Network
+    batch_norm: str
+    width: int
+    """Outputs per head."""
+    continuous: bool
+    """Whether they are numbers to predict, not classes."""
+    forward: Callable[[Params, TrainState, Batch], Forward]
+    """As the stage trains: with its dropout and normalisation."""
 
 
 class Penalty(NamedTuple):
-    """A term and the traced floats that it reads from ``state.hparams``."""
+    """A term and the traced floats that it reads from ``state.hparams``.
 
-    term: Alignment
+    Any :class:`da_zoo.supervised.Alignment` is one, such as a discrepancy between
+    source and target in the same step.
+
+    Example:
+        >>> from da_zoo.losses import coral
+        >>> from da_zoo.supervised import discrepancy
+        >>> term = discrepancy(coral, "coral", "constant")
+        >>> both = frozenset({"source", "target"})
+        >>> Penalty(term, (("trade_off", 1.0),), uses=both).source_head
+        False
+    """
+
+    term: Alignment | Callable[[Tuned], Alignment]
+    """Or what builds it for the model at hand; the same object for equal models."""
     hparams: tuple[tuple[str, float], ...]
+    uses: frozenset[str] = frozenset()
+    """Streams that it needs beside the labelled target. The rows of a source stream are
+    learned too, by the source's head."""
+    source_head: bool = False
+    """Whether it needs, and trains, what the source's head learned."""
+    in_weights: bool = False
+    """Whether it measures distances between weights, of which LoRA's are fresh."""
+
+
+def remember_start(params: Params, stats: dict[str, PyTree]) -> dict[str, Any]:
+    """Keeps the model that a stage starts from, w0, as ``state.extra["start"]``.
+
+    Terms that give it as their ``start`` share the one copy.
+
+    Example:
+        >>> kept = remember_start({"encoder": 1, "head_target": 2}, {"joint": 3})
+        >>> kept["start"]
+        {'params': {'encoder': 1}, 'stats': {'joint': 3}}
+    """
+    kept = {k: v for k, v in params.items() if k.startswith("encoder")}
+    kept |= {k: v for k, v in params.items() if k == "head_source"}
+    own = {k: v for k, v in stats.items() if k != "source"}
+    return {"start": {"params": kept, "stats": own}}
 
 
 def _squares(tree: PyTree) -> Float[Array, ""]:
@@ -34,7 +85,8 @@ def _encoder(params: Params) -> dict[str, Any]:
     return {k: v for k, v in params.items() if k.startswith("encoder")}
 
 
-def _start(params: Params) -> dict[str, Any]:
+def _start(params: Params, stats: dict[str, PyTree]) -> dict[str, Any]:
+    del stats
     return {"l2_sp": _encoder(params)}
 
 
@@ -75,7 +127,8 @@ def l2_sp(pull: float = 0.01, head_pull: float = 0.01) -> Penalty:
     non_negative("pull", pull)
     non_negative("head_pull", head_pull)
     term = Alignment(_l2_sp_loss, start=_start)
-    return Penalty(term, (("pull", pull), ("head_pull", head_pull)))
+    values = (("pull", pull), ("head_pull", head_pull))
+    return Penalty(term, values, in_weights=True)
 
 
 def _once(

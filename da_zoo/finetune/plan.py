@@ -41,6 +41,9 @@ class Stage(NamedTuple):
     lora: LoRA | None = None
     learning_rate: float = 1.0
     """Multiple of the shared one."""
+    stochastic_norm: float | None = None
+    """Probability, in [0, 1], that a channel of a batch normalisation that trains uses
+    the batch's statistics, rather than the running ones; None always uses them."""
 
 
 class FineTunePlan(NamedTuple):
@@ -91,6 +94,8 @@ class FineTunePlan(NamedTuple):
         if not 0 <= source_share < 1:
             raise ValueError(f"source_share must lie in [0, 1), got {source_share}")
         self._check()
+        if source_share == 0 and network.head_init is None:
+            _check_heads(self.stages)
         total = sum(stage.share for stage in self.stages)
         phases = [
             tuning_phase(
@@ -100,9 +105,9 @@ class FineTunePlan(NamedTuple):
                 training,
                 rules=stage.rules,
                 statistics=stage.statistics,
-                terms=tuple(penalty.term for penalty in stage.penalties),
-                hparams=dict(pair for p in stage.penalties for pair in p.hparams),
+                penalties=stage.penalties,
                 lora=stage.lora,
+                stochastic_norm=stage.stochastic_norm,
                 factor=stage.learning_rate,
                 share=(1.0 - source_share) * stage.share / total,
                 first=number == 0,
@@ -176,6 +181,8 @@ class FineTunePlan(NamedTuple):
         self, stage: Stage, params: PyTree, training: Any
     ) -> dict[str, tuple[str, str]]:
         tuned = {k: v for k, v in params.items() if k != "head_source"}
+        if any(p.source_head or "source" in p.uses for p in stage.penalties):
+            tuned = dict(params)
         encoder = tuned["encoder"]
         if set(encoder) == {"base", "lora"}:  # of a stage with LoRA
             encoder = encoder["base"]
@@ -210,6 +217,11 @@ def _check_stage(stage: Stage) -> None:
                 f"{name} must be positive and finite, got {value} for stage "
                 f"{stage.name!r}"
             )
+    if stage.stochastic_norm is not None and stage.statistics != "train":
+        raise ValueError(
+            f"stage {stage.name!r} has stochastic_norm and statistics="
+            f"{stage.statistics!r}: only statistics that train can be mixed"
+        )
     if not isinstance(stage.penalties, tuple) or not all(
         isinstance(penalty, Penalty) for penalty in stage.penalties
     ):
@@ -219,8 +231,19 @@ def _check_stage(stage: Stage) -> None:
     floats = [name for penalty in stage.penalties for name, _ in penalty.hparams]
     if len(set(floats)) < len(floats):
         raise ValueError(f"stage {stage.name!r} has a penalty twice: {floats}")
-    if stage.lora is not None and any(p.term.start for p in stage.penalties):
+    if stage.lora is not None and any(p.in_weights for p in stage.penalties):
         raise ValueError(
             f"stage {stage.name!r} has lora and l2_sp: its factors start anew, there "
             "is nothing to pull them to; weight decay pulls them to 0"
         )
+
+
+def _check_heads(stages: tuple[Stage, ...]) -> None:
+    """Without a source phase its head has to come with the network."""
+    for stage in stages:
+        if any(penalty.source_head for penalty in stage.penalties):
+            raise ValueError(
+                f"stage {stage.name!r} has a penalty that needs the source's head, and "
+                "source_share=0.0 trains none: start from pre-trained variables with a "
+                "head (Pretrained.head), or give the source a share"
+            )

@@ -1,16 +1,18 @@
 """Phases of sequential transfer: learn on the source, then tune on target labels."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import PyTree
 
 from da_zoo.batch_norm import adopt_source
 from da_zoo.classifier import Classifier, classifier
 from da_zoo.compose import inherit
 from da_zoo.finetune.lora import LoRA, lora_network
+from da_zoo.finetune.penalties import Penalty, Tuned
 from da_zoo.finetune.rules import (
     Rule,
     check_rules,
@@ -22,8 +24,9 @@ from da_zoo.naming import choose
 from da_zoo.network import Network, Train
 from da_zoo.partition import paths
 from da_zoo.settings import Classes, Training
-from da_zoo.supervised import Alignment, supervised_phase, together
-from da_zoo.types import Batch, Key, Phase, TrainState
+from da_zoo.stochastic_norm import stochastic_norm_network
+from da_zoo.supervised import supervised_phase, together
+from da_zoo.types import Batch, Key, Params, Phase, TrainState
 
 __all__ = ["STATISTICS", "source_phase", "source_then", "tuning_phase"]
 
@@ -106,13 +109,15 @@ HEAD = "head_target/kernel"
 
 @functools.lru_cache(maxsize=256)
 def _checked(
-    init_params: Callable[..., Any], rules: tuple[Rule, ...]
+    init_params: Callable[..., Any], rules: tuple[Rule, ...], source_head: bool
 ) -> Callable[..., Any]:
     """Checks the rules where parameters have names: before any training."""
 
     def init(key: Key, batch: Batch) -> Any:
         params, stats, extra = init_params(key, batch)
-        tuned = {k: v for k, v in params.items() if k != "head_source"}
+        tuned = dict(params)
+        if not source_head:
+            del tuned["head_source"]
         check_rules(rules, tuned)
         factors = [p for p in paths(tuned) if p.startswith("encoder/lora/")]
         if factors and all(rule_for(rules, path).rate == 0 for path in factors):
@@ -132,9 +137,13 @@ def _told(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _trains(rules: tuple[Rule, ...]) -> Callable[[str], bool]:
+def _trains(
+    rules: tuple[Rule, ...], source_head: bool = False
+) -> Callable[[str], bool]:
     def trains(path: str) -> bool:
-        return not path.startswith("head_source") and rule_for(rules, path).rate > 0
+        if path.startswith("head_source") and not source_head:
+            return False
+        return rule_for(rules, path).rate > 0
 
     return trains
 
@@ -169,9 +178,9 @@ def tuning_phase(
     *,
     rules: tuple[Rule, ...] = (),
     statistics: str = "train",
-    terms: tuple[Alignment, ...] = (),
-    hparams: Mapping[str, float] | None = None,
+    penalties: tuple[Penalty, ...] = (),
     lora: LoRA | None = None,
+    stochastic_norm: float | None = None,
     factor: float = 1.0,
     share: float,
     first: bool = True,
@@ -186,20 +195,22 @@ def tuning_phase(
         training: the shared settings.
         rules: how which parameters train; the first that matches a path counts.
         statistics: one of :data:`STATISTICS`.
-        terms: what is added to the task loss.
-        hparams: their floats.
+        penalties: what is added to the task loss.
         lora: low-rank updates beside a frozen encoder; rules then see its paths as
             "encoder/base/..." and "encoder/lora/...".
+        stochastic_norm: probability that a channel of a batch normalisation that trains
+            uses the batch's statistics; None always uses them.
         factor: multiple of the learning rate.
         share: of the recipe's steps.
         first: whether it follows the source phase (rather than another tuning phase).
 
     Raises:
         TypeError: if ``rules`` is no tuple of rules.
-        ValueError: for an unknown word for ``statistics``, an invalid rule, lora under
-            domain-specific normalisation, or a fresh target head that would not train;
-            when the state is built, if a rule matches no parameter, or nothing is left
-            to train.
+        ValueError: for an unknown word for ``statistics``, an invalid rule or
+            probability, lora under domain-specific normalisation, stochastic
+            normalisation under a frozen one, or a fresh target head that would not
+            train; when the state is built, if a rule matches no parameter, or nothing
+            is left to train.
     """
     validate_rules(rules)
     if first and not classes.shared and rule_for(rules, HEAD).rate == 0:
@@ -217,15 +228,28 @@ def tuning_phase(
                 "lora and batch_norm='domain_specific' do not go together: choose "
                 "'separate'"
             )
+    if stochastic_norm is not None:
+        if training.batch_norm == "frozen":
+            raise ValueError(
+                "stochastic_norm mixes the batch's statistics in, and "
+                "batch_norm='frozen' uses none: choose 'joint' or 'separate'"
+            )
+        network = stochastic_norm_network(network, stochastic_norm)
     if statistics == "eval":
         network = _without_dropout(network)
     train = _layers(rules, root) if statistics == "train" else False
     model = _tuned_model(
         network, classes.width, classes.shared, training.batch_norm, train
     )
-    term = together(terms) if terms else None
+    tuned = Tuned(
+        network, training.batch_norm, classes.width, classes.continuous, model.forward
+    )
+    terms = [p.term(tuned) if callable(p.term) else p.term for p in penalties]
+    term = together(tuple(terms)) if terms else None
+    streams = TARGET.union(*(p.uses for p in penalties))
+    source_head = "source" in streams or any(p.source_head for p in penalties)
 
-    model = model._replace(init_params=_checked(model.init_params, rules))
+    model = model._replace(init_params=_checked(model.init_params, rules, source_head))
 
     def take_over(previous: TrainState, fresh: TrainState) -> TrainState:
         if lora is not None:
@@ -235,35 +259,54 @@ def tuning_phase(
             if first
             else inherit(previous, fresh)
         )
-        if term is not None and term.start is not None:
-            begun = term.start(state.params)
-            # What an earlier stage started from counts for the later ones too.
-            begun |= {k: v for k, v in previous.extra.items() if k in begun}
-            begun = jax.tree.map(jnp.copy, begun)
-            state = state._replace(extra=state.extra | begun)
-        return state
+        begun = (
+            {}
+            if term is None or term.start is None
+            else (term.start(state.params, state.stats))
+        )
+        # What an earlier stage started from, or remembers, counts for the later too.
+        begun |= {
+            name: kept
+            for name, kept in previous.extra.items()
+            if name in fresh.extra and _alike(kept, fresh.extra[name])
+        }
+        begun = jax.tree.map(jnp.copy, begun)
+        return state._replace(extra=state.extra | begun)
 
     return supervised_phase(
         name,
         model,
         classes,
         training,
-        uses=TARGET,
+        uses=streams,
         alignment=term,
-        wrt=_trains(rules),
+        wrt=_trains(rules, source_head),
         optimizer=planned_optimizer(training.optimizer, _told(rules), factor),
-        hparams=dict(hparams or {}),
+        hparams=dict(pair for p in penalties for pair in p.hparams),
         warm_start=take_over,
         share=share,
     )
 
 
+def _alike(kept: PyTree, fresh: PyTree) -> bool:
+    """Whether an entry of one stage's state fits another's."""
+    shapes: Any = [jax.tree.map(jnp.shape, tree) for tree in (kept, fresh)]
+    return shapes[0] == shapes[1]
+
+
 def _as_base(previous: TrainState, fresh: TrainState) -> TrainState:
     """Puts an ordinary encoder below the factors that a phase adds."""
-    encoder = previous.params["encoder"]
-    if set(encoder) != {"base", "lora"}:
-        encoder = fresh.params["encoder"] | {"base": encoder}
-    return previous._replace(params=previous.params | {"encoder": encoder})
+
+    def over(params: Params) -> Params:
+        encoder = params["encoder"]
+        if set(encoder) != {"base", "lora"}:
+            encoder = fresh.params["encoder"] | {"base": encoder}
+        return params | {"encoder": encoder}
+
+    extra = previous.extra
+    if (start := extra.get("start")) is not None:
+        extra = extra | {"start": start | {"params": over(start["params"])}}
+    return previous._replace(params=over(previous.params), extra=extra)
 
 
 def source_then(

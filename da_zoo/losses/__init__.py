@@ -1,9 +1,13 @@
 """Losses: pure functions on arrays, each checked against a float64 derivation."""
 
 from da_zoo.losses.adversarial import domain_adversarial
+from da_zoo.losses.category_relationship import category_relationship
+from da_zoo.losses.class_contrast import class_contrast
 from da_zoo.losses.classification import cross_entropy
 from da_zoo.losses.coral import coral
 from da_zoo.losses.discrepancy import classifier_discrepancy
+from da_zoo.losses.distillation import distillation, soft_cross_entropy
+from da_zoo.losses.feature_maps import feature_map_distance
 from da_zoo.losses.gradient_penalty import critic_points, gradient_penalty
 from da_zoo.losses.joint_transport import joint_cost, joint_transport
 from da_zoo.losses.local_mmd import local_mmd_squared
@@ -28,13 +32,17 @@ from da_zoo.losses.subspace import subspace_distance
 from da_zoo.losses.wasserstein import sliced_wasserstein, unit_directions
 
 __all__ = [
+    "category_relationship",
+    "class_contrast",
     "classifier_discrepancy",
     "conditional_map",
     "conditional_width",
     "coral",
     "critic_points",
     "cross_entropy",
+    "distillation",
     "domain_adversarial",
+    "feature_map_distance",
     "gradient_penalty",
     "joint_cost",
     "joint_transport",
@@ -52,6 +60,7 @@ __all__ = [
     "sinkhorn_divergence",
     "sinkhorn_plan",
     "sliced_wasserstein",
+    "soft_cross_entropy",
     "squared_error",
     "subspace_distance",
     "symmetric_log",

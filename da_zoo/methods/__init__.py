@@ -8,6 +8,8 @@ from da_zoo.methods.adda import SPEC as _ADDA
 from da_zoo.methods.adda import adda
 from da_zoo.methods.afn import SPEC as _AFN
 from da_zoo.methods.afn import afn
+from da_zoo.methods.bi_tuning import SPEC as _BI_TUNING
+from da_zoo.methods.bi_tuning import bi_tuning
 from da_zoo.methods.bnm import SPEC as _BNM
 from da_zoo.methods.bnm import bnm
 from da_zoo.methods.bss import SPEC as _BSS
@@ -18,6 +20,8 @@ from da_zoo.methods.cdan_e import SPEC as _CDAN_E
 from da_zoo.methods.cdan_e import cdan_e
 from da_zoo.methods.cmd import SPEC as _CMD
 from da_zoo.methods.cmd import cmd
+from da_zoo.methods.co_tuning import SPEC as _CO_TUNING
+from da_zoo.methods.co_tuning import co_tuning
 from da_zoo.methods.daln import SPEC as _DALN
 from da_zoo.methods.daln import daln
 from da_zoo.methods.dan import SPEC as _DAN
@@ -30,6 +34,8 @@ from da_zoo.methods.deep_coral import SPEC as _DEEP_CORAL
 from da_zoo.methods.deep_coral import deep_coral
 from da_zoo.methods.deepjdot import SPEC as _DEEPJDOT
 from da_zoo.methods.deepjdot import deepjdot
+from da_zoo.methods.delta import SPEC as _DELTA
+from da_zoo.methods.delta import delta
 from da_zoo.methods.dsan import SPEC as _DSAN
 from da_zoo.methods.dsan import dsan
 from da_zoo.methods.dsbn import SPEC as _DSBN
@@ -60,6 +66,8 @@ from da_zoo.methods.lora import SPEC as _LORA
 from da_zoo.methods.lora import lora
 from da_zoo.methods.lp_ft import SPEC as _LP_FT
 from da_zoo.methods.lp_ft import lp_ft
+from da_zoo.methods.lwf import SPEC as _LWF
+from da_zoo.methods.lwf import lwf
 from da_zoo.methods.m3sda import SPEC as _M3SDA
 from da_zoo.methods.m3sda import m3sda
 from da_zoo.methods.mcc import SPEC as _MCC
@@ -94,6 +102,8 @@ from da_zoo.methods.shot_im import SPEC as _SHOT_IM
 from da_zoo.methods.shot_im import shot_im
 from da_zoo.methods.source_only import SPEC as _SOURCE_ONLY
 from da_zoo.methods.source_only import source_only
+from da_zoo.methods.stoch_norm import SPEC as _STOCH_NORM
+from da_zoo.methods.stoch_norm import stoch_norm
 from da_zoo.methods.swd import SPEC as _SWD
 from da_zoo.methods.swd import swd
 from da_zoo.methods.t3a import SPEC as _T3A
@@ -112,17 +122,20 @@ __all__ = [
     "adamatch",
     "adda",
     "afn",
+    "bi_tuning",
     "bnm",
     "bss",
     "cdan",
     "cdan_e",
     "cmd",
+    "co_tuning",
     "daln",
     "dan",
     "dann",
     "ddc",
     "deep_coral",
     "deepjdot",
+    "delta",
     "dsan",
     "dsbn",
     "entropy_minimization",
@@ -138,6 +151,7 @@ __all__ = [
     "log_coral",
     "lora",
     "lp_ft",
+    "lwf",
     "m3sda",
     "mcc",
     "mcd",
@@ -155,6 +169,7 @@ __all__ = [
     "shot",
     "shot_im",
     "source_only",
+    "stoch_norm",
     "swd",
     "t3a",
     "target_only",
@@ -176,6 +191,11 @@ METHODS: dict[str, MethodSpec] = {
         _LAYER_DECAY,
         _L2_SP,
         _BSS,
+        _DELTA,
+        _LWF,
+        _CO_TUNING,
+        _BI_TUNING,
+        _STOCH_NORM,
         _LORA,
         _MME,
         _FADA,

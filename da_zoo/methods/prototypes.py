@@ -17,8 +17,8 @@ from da_zoo.finetune.tuning import source_model, source_phase
 from da_zoo.losses.weighting import without_padding
 from da_zoo.network import Network, mask_classes
 from da_zoo.registry import MethodSpec
+from da_zoo.row_scores import row_scores
 from da_zoo.settings import Settings, resolve_classes, resolve_settings
-from da_zoo.source_free import row_scores
 from da_zoo.types import (
     Batch,
     Key,

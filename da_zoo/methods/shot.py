@@ -17,13 +17,13 @@ from da_zoo.losses.classification import cross_entropy
 from da_zoo.losses.information import information_maximisation
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
+from da_zoo.row_scores import row_scores
 from da_zoo.settings import Settings, resolve_settings, shared_classes
 from da_zoo.source_free import (
     ENCODER,
     SOURCE_SHARE,
     Adaptation,
     adaptation_phase,
-    row_scores,
     smoothed_source_phase,
 )
 from da_zoo.supervised import supervised_model

@@ -9,7 +9,7 @@ from da_zoo import ArrayData, fit, methods, network_by_name
 from da_zoo.data.arrays import Stream
 from da_zoo.losses.centroid_labels import centroid_labels
 from da_zoo.programs import forget_programs
-from da_zoo.source_free import BLOCK, row_scores
+from da_zoo.row_scores import BLOCK, row_scores
 from da_zoo.testing import example_batch, toy_data
 from da_zoo.types import Batch, Examples, Views
 
