@@ -8,7 +8,7 @@ from da_zoo.finetune import presets
 from da_zoo.finetune.bi_tuning import bi_tuning
 from da_zoo.finetune.delta import delta
 from da_zoo.finetune.lora import LoRA, lora_factors, merge_lora, unmerge_lora
-from da_zoo.finetune.penalties import Penalty, bss, l2_sp
+from da_zoo.finetune.penalties import Penalty, alignment, bss, l2_sp
 from da_zoo.finetune.plan import FineTunePlan, Stage
 from da_zoo.finetune.rules import Rule
 from da_zoo.finetune.source_head import co_tuning, lwf
@@ -19,6 +19,7 @@ __all__ = [
     "Penalty",
     "Rule",
     "Stage",
+    "alignment",
     "bi_tuning",
     "bss",
     "co_tuning",

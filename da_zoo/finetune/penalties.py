@@ -15,7 +15,7 @@ from da_zoo.settings import non_negative
 from da_zoo.supervised import Alignment
 from da_zoo.types import Batch, Key, Params, TrainState
 
-__all__ = ["Penalty", "Tuned", "bss", "l2_sp", "remember_start"]
+__all__ = ["Penalty", "Tuned", "alignment", "bss", "l2_sp", "remember_start"]
 
 
 class Tuned(NamedTuple):
@@ -34,16 +34,15 @@ class Tuned(NamedTuple):
 class Penalty(NamedTuple):
     """A term and the traced floats that it reads from ``state.hparams``.
 
-    Any :class:`da_zoo.supervised.Alignment` is one, such as a discrepancy between
-    source and target in the same step.
-
     Example:
-        >>> from da_zoo.losses import coral
-        >>> from da_zoo.supervised import discrepancy
-        >>> term = discrepancy(coral, "coral", "constant")
-        >>> both = frozenset({"source", "target"})
-        >>> Penalty(term, (("trade_off", 1.0),), uses=both).source_head
-        False
+        >>> from da_zoo.supervised import forward_term
+        >>> term = forward_term(
+        ...     lambda forward: forward.features["target_labelled"].var(),
+        ...     "spread",
+        ...     "constant",
+        ... )
+        >>> Penalty(term, (("trade_off", 0.1),)).uses
+        frozenset()
     """
 
     term: Alignment | Callable[[Tuned], Alignment]
@@ -56,6 +55,30 @@ class Penalty(NamedTuple):
     """Whether it needs, and trains, what the source's head learned."""
     in_weights: bool = False
     """Whether it measures distances between weights, of which LoRA's are fresh."""
+
+
+def alignment(term: Alignment, trade_off: float = 1.0) -> Penalty:
+    """Puts a method's alignment of source and target features into a stage's step.
+
+    The step then reads source rows and unlabelled target rows too, and learns the
+    source's labels by the source's head.
+
+    Args:
+        term: as of :func:`da_zoo.supervised.discrepancy` (CORAL, MMD) or
+            :func:`da_zoo.methods.dann.reversal_term`.
+        trade_off: its weight, at least 0.
+
+    Raises:
+        ValueError: if the weight is negative or not finite.
+
+    Example:
+        >>> from da_zoo.losses import coral
+        >>> from da_zoo.supervised import discrepancy
+        >>> sorted(alignment(discrepancy(coral, "coral", "constant")).uses)
+        ['source', 'target']
+    """
+    values = (("trade_off", non_negative("trade_off", trade_off)),)
+    return Penalty(term, values, uses=frozenset({"source", "target"}))
 
 
 def remember_start(params: Params, stats: dict[str, PyTree]) -> dict[str, Any]:

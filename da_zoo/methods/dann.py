@@ -23,13 +23,25 @@ from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_setti
 from da_zoo.supervised import Alignment, aligned
 from da_zoo.types import Key, Params, Recipe, TrainState
 
-__all__ = ["dann"]
+__all__ = ["dann", "reversal_term"]
 
 
 @functools.lru_cache(maxsize=64)
-def _alignment(hidden: tuple[int, ...], reversal: str) -> Alignment:
+def reversal_term(
+    hidden: tuple[int, ...] = (100,), trade_off_schedule: str = "ramp"
+) -> Alignment:
+    """Builds the term alone, for steps that hold others too.
+
+    Args:
+        hidden: widths of the discriminator's hidden layers.
+        trade_off_schedule: of the reversal's strength.
+
+    Example:
+        >>> sorted(reversal_term((8,)).init(jax.random.key(0), 4))
+        ['discriminator']
+    """
     discriminator = make_discriminator(hidden)
-    ramp = schedule_by_name(reversal)
+    ramp = schedule_by_name(trade_off_schedule)
 
     def loss(
         params: Params, state: TrainState, forward: Forward, key: Key
@@ -102,7 +114,7 @@ def dann(
         network,
         resolve_classes(classes, training.width, continuous=True),
         training,
-        _alignment(tuple(discriminator), trade_off_schedule),
+        reversal_term(tuple(discriminator), trade_off_schedule),
         hparams={"trade_off": trade_off},
         labelled_target=labelled_target,
     )
