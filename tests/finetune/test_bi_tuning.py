@@ -189,6 +189,7 @@ def test_no_weight_is_full_fine_tuning():
     assert_trains_alike(
         methods.bi_tuning(NORMALISED, classes=3, contrast=0.0, **SMALL),
         methods.full_fine_tuning(NORMALISED, classes=3),
+        tolerance=1e-6,  # programs that differ round apart
     )
 
 
