@@ -10,10 +10,13 @@ from jaxtyping import PyTree
 
 from da_zoo.finetune.lora import LoRA, lora_factors
 from da_zoo.finetune.penalties import Penalty
+from da_zoo.finetune.rates import RATES
 from da_zoo.finetune.rules import Rule, check_rules, rule_for, validate_rules
 from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.naming import choose
 from da_zoo.network import Network
 from da_zoo.partition import paths
+from da_zoo.schedules import SCHEDULES
 from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
 from da_zoo.text_table import aligned
 from da_zoo.types import Recipe
@@ -44,6 +47,12 @@ class Stage(NamedTuple):
     stochastic_norm: float | None = None
     """Probability, in [0, 1], that a channel of a batch normalisation that trains uses
     the batch's statistics, rather than the running ones; None always uses them."""
+    schedule: str | None = None
+    """Of the learning rate over the stage, see :mod:`da_zoo.schedules`; None means the
+    shared one."""
+    rates: str | None = None
+    """"relative_gradient_norm" multiplies the rules' rates by what gradients say, see
+    :mod:`da_zoo.finetune.rates`."""
 
 
 class FineTunePlan(NamedTuple):
@@ -102,13 +111,14 @@ class FineTunePlan(NamedTuple):
                 stage.name,
                 network,
                 spaces,
-                training,
+                training._replace(schedule=stage.schedule or training.schedule),
                 rules=stage.rules,
                 statistics=stage.statistics,
                 penalties=stage.penalties,
                 lora=stage.lora,
                 stochastic_norm=stage.stochastic_norm,
                 factor=stage.learning_rate,
+                rates=stage.rates,
                 share=(1.0 - source_share) * stage.share / total,
                 first=number == 0,
             )
@@ -202,6 +212,8 @@ class FineTunePlan(NamedTuple):
             rule = rule_for(rules, path)
             rate = training.learning_rate * stage.learning_rate * rule.rate
             cell = "frozen" if rule.rate == 0 else f"{rate:.3g}"
+            if rule.rate > 0 and stage.rates is not None:
+                cell = f"at most {cell}"
             if rule.rate > 0 and training.weight_decay > 0 and rule.decay:
                 cell += f", decay {training.weight_decay:.3g}"
             found[path] = (" x ".join(map(str, leaf.shape)) or "scalar", cell)
@@ -210,6 +222,9 @@ class FineTunePlan(NamedTuple):
 
 def _check_stage(stage: Stage) -> None:
     validate_rules(stage.rules)
+    for name, known in (("schedule", SCHEDULES), ("rates", RATES)):
+        if (word := getattr(stage, name)) is not None:
+            choose(known, word, f"{name} for stage {stage.name!r}")
     for name in ("share", "learning_rate"):
         value = getattr(stage, name)
         if not 0 < value < float("inf"):

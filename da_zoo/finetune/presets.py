@@ -9,6 +9,7 @@ from da_zoo.finetune.rules import Rule
 from da_zoo.finetune.tuning import ENCODER
 
 __all__ = [
+    "auto_rgn",
     "bitfit",
     "full",
     "gradual_unfreezing",
@@ -180,6 +181,31 @@ def surgical(layer: str, head: bool = False) -> FineTunePlan:
     if not head:
         rules = (*rules, Rule("^head", rate=0.0))
     return FineTunePlan((Stage("tune", rules, statistics="eval"),))
+
+
+def auto_rgn(statistics: str = "eval") -> FineTunePlan:
+    """Everything trains, each tensor at a rate that its gradients set.
+
+    The rate is the shared one times |g| / |w| over the largest such ratio, see
+    :func:`da_zoo.finetune.rates.relative_gradient_norm`, which says what differs from
+    the authors' code.
+
+    Args:
+        statistics: of normalisation layers, "train", "frozen" or "eval" (the authors').
+
+    Raises:
+        ValueError: when the recipe is built, for an unknown word.
+
+    Example:
+        >>> auto_rgn().stages[0].rates
+        'relative_gradient_norm'
+
+    References:
+        Lee et al., "Surgical Fine-Tuning Improves Adaptation to Distribution Shifts",
+        ICLR 2023.
+    """
+    rates = "relative_gradient_norm"
+    return FineTunePlan((Stage("tune", statistics=statistics, rates=rates),))
 
 
 def bitfit() -> FineTunePlan:

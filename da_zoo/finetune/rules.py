@@ -9,8 +9,10 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from da_zoo.batch_norm import TARGET_NORMS
+from da_zoo.finetune.rates import RATES
+from da_zoo.naming import choose
 from da_zoo.optimizers import make_optimizer
-from da_zoo.partition import matching, paths
+from da_zoo.partition import matching, paths, scale_updates
 from da_zoo.settings import non_negative
 
 __all__ = ["Rule", "check_rules", "planned_optimizer", "rule_for", "validate_rules"]
@@ -108,7 +110,10 @@ def check_rules(rules: tuple[Rule, ...], params: PyTree) -> None:
 
 @functools.lru_cache(maxsize=256)
 def planned_optimizer(
-    name: str, rules: tuple[Rule, ...], factor: float = 1.0
+    name: str,
+    rules: tuple[Rule, ...],
+    factor: float = 1.0,
+    rates: str | None = None,
 ) -> Callable[[dict[str, Float[Array, ""]]], optax.GradientTransformation]:
     """Builds ``hparams -> optimiser`` with rates and decay by rule.
 
@@ -119,9 +124,11 @@ def planned_optimizer(
         rules: of the stage.
         factor: multiple of all rates. It scales the update and leaves the traced
             learning rate alone, which may be the axis of a sweep.
+        rates: one of :data:`da_zoo.finetune.rates.RATES`, which multiplies the rules'
+            rates by what gradients say; None leaves them.
 
     Raises:
-        ValueError: for an unknown optimiser.
+        ValueError: for an unknown optimiser or word for ``rates``.
 
     Example:
         >>> planned_optimizer("sgd", ()) is planned_optimizer("sgd", ())
@@ -132,4 +139,9 @@ def planned_optimizer(
         options["factor"] = lambda path: factor * rule_for(rules, path).rate
     if not all(rule.decay for rule in rules):
         options["decayed"] = lambda path: rule_for(rules, path).decay
-    return make_optimizer(name, **options)
+    if rates is None:
+        return make_optimizer(name, **options)
+    adaptive = choose(RATES, rates, "rates")
+    scaled = scale_updates(options.pop("factor", lambda path: 1.0))
+    build = make_optimizer(name, **options)
+    return lambda hparams: optax.chain(adaptive(build(hparams)), scaled)

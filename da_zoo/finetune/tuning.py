@@ -101,7 +101,7 @@ ENCODER = Rule("^encoder", rate=0.0)
 STATISTICS = ("train", "frozen", "eval")
 """Of normalisation layers while tuning: "train" uses and updates batch statistics where
 the scale trains; "frozen" uses and keeps the source's; "eval" drops nothing out
-either."""
+either. An encoder of which nothing trains is in "eval" anyway."""
 
 
 HEAD = "head_target/kernel"
@@ -151,8 +151,6 @@ def _trains(
 @functools.lru_cache(maxsize=256)
 def _layers(rules: tuple[Rule, ...], root: str) -> Train:
     """A normalisation layer whose scale is frozen keeps its statistics too."""
-    if rules == (ENCODER,):
-        return False
     if all(rule.rate > 0 for rule in rules):
         return True
     trains = _trains(rules)
@@ -170,6 +168,30 @@ def _without_dropout(network: Network) -> Network:
     return network._replace(apply=apply)
 
 
+@functools.lru_cache(maxsize=256)
+def _at_rest(network: Network, rules: tuple[Rule, ...]) -> Network:
+    """A wholly frozen encoder encodes as it predicts: nothing is dropped out either.
+
+    Whether it is so, its paths say, however the rules are spelled.
+    """
+    trains = _trains(rules)
+
+    def apply(
+        params: Any,
+        stats: Any,
+        x: Any,
+        *,
+        train: Train = False,
+        key: Any = None,
+        **options: Any,
+    ) -> Any:
+        if not any(trains(f"encoder/{path}") for path in paths(params)):
+            train, key = False, None
+        return network.apply(params, stats, x, train=train, key=key, **options)
+
+    return network._replace(apply=apply)
+
+
 def tuning_phase(
     name: str,
     network: Network,
@@ -182,6 +204,7 @@ def tuning_phase(
     lora: LoRA | None = None,
     stochastic_norm: float | None = None,
     factor: float = 1.0,
+    rates: str | None = None,
     share: float,
     first: bool = True,
 ) -> Phase:
@@ -201,13 +224,14 @@ def tuning_phase(
         stochastic_norm: probability that a channel of a batch normalisation that trains
             uses the batch's statistics; None always uses them.
         factor: multiple of the learning rate.
+        rates: one of :data:`da_zoo.finetune.rates.RATES`, or None.
         share: of the recipe's steps.
         first: whether it follows the source phase (rather than another tuning phase).
 
     Raises:
         TypeError: if ``rules`` is no tuple of rules.
-        ValueError: for an unknown word for ``statistics``, an invalid rule or
-            probability, lora under domain-specific normalisation, stochastic
+        ValueError: for an unknown word for ``statistics`` or ``rates``, an invalid
+            rule or probability, lora under domain-specific normalisation, stochastic
             normalisation under a frozen one, or a fresh target head that would not
             train; when the state is built, if a rule matches no parameter, or nothing
             is left to train.
@@ -235,12 +259,14 @@ def tuning_phase(
                 "batch_norm='frozen' uses none: choose 'joint' or 'separate'"
             )
         network = stochastic_norm_network(network, stochastic_norm)
+    inner = network
     if statistics == "eval":
-        network = _without_dropout(network)
+        inner = _without_dropout(network)
+    elif any(rule.rate == 0 for rule in rules):
+        inner = _at_rest(network, rules)
     train = _layers(rules, root) if statistics == "train" else False
-    model = _tuned_model(
-        network, classes.width, classes.shared, training.batch_norm, train
-    )
+    shape = (classes.width, classes.shared, training.batch_norm)
+    model = _tuned_model(inner, *shape, train)
     tuned = Tuned(
         network, training.batch_norm, classes.width, classes.continuous, model.forward
     )
@@ -249,7 +275,11 @@ def tuning_phase(
     streams = TARGET.union(*(p.uses for p in penalties))
     source_head = "source" in streams or any(p.source_head for p in penalties)
 
-    model = model._replace(init_params=_checked(model.init_params, rules, source_head))
+    model = model._replace(
+        init_params=_checked(model.init_params, rules, source_head),
+        # Predicting drops nothing out anyway: one program for all.
+        predict=_tuned_model(network, *shape, True).predict,
+    )
 
     def take_over(previous: TrainState, fresh: TrainState) -> TrainState:
         if lora is not None:
@@ -281,7 +311,7 @@ def tuning_phase(
         uses=streams,
         alignment=term,
         wrt=_trains(rules, source_head),
-        optimizer=planned_optimizer(training.optimizer, _told(rules), factor),
+        optimizer=planned_optimizer(training.optimizer, _told(rules), factor, rates),
         hparams=dict(pair for p in penalties for pair in p.hparams),
         warm_start=take_over,
         share=share,
