@@ -17,7 +17,13 @@ from da_zoo.naming import choose
 from da_zoo.network import Network
 from da_zoo.partition import paths
 from da_zoo.schedules import SCHEDULES
-from da_zoo.settings import Continuous, Settings, resolve_classes, resolve_settings
+from da_zoo.settings import (
+    Continuous,
+    Settings,
+    non_negative,
+    resolve_classes,
+    resolve_settings,
+)
 from da_zoo.text_table import aligned
 from da_zoo.types import Recipe
 
@@ -53,6 +59,9 @@ class Stage(NamedTuple):
     rates: str | None = None
     """"relative_gradient_norm" multiplies the rules' rates by what gradients say, see
     :mod:`da_zoo.finetune.rates`."""
+    mixup: float = 0.0
+    """Parameter of MixUp's beta distribution; 0 mixes nothing. Penalties see the
+    features of mixed rows."""
 
 
 class FineTunePlan(NamedTuple):
@@ -119,6 +128,7 @@ class FineTunePlan(NamedTuple):
                 stochastic_norm=stage.stochastic_norm,
                 factor=stage.learning_rate,
                 rates=stage.rates,
+                mixup=non_negative("mixup", stage.mixup),
                 share=(1.0 - source_share) * stage.share / total,
                 first=number == 0,
             )

@@ -1,16 +1,26 @@
 """Plans that papers and libraries use, by name."""
 
-import re
 from collections.abc import Sequence
 
 from da_zoo.finetune.lora import LoRA
 from da_zoo.finetune.plan import FineTunePlan, Stage
-from da_zoo.finetune.rules import Rule
+from da_zoo.finetune.protocols import (
+    VTAB_TASKS,
+    TuningProtocol,
+    bit_hyperrule,
+    fine_tune,
+    vtab1k,
+)
+from da_zoo.finetune.rules import Rule, check_layers, inside_encoder
 from da_zoo.finetune.tuning import ENCODER
 
 __all__ = [
+    "VTAB_TASKS",
+    "TuningProtocol",
     "auto_rgn",
+    "bit_hyperrule",
     "bitfit",
+    "fine_tune",
     "full",
     "gradual_unfreezing",
     "head_x10",
@@ -19,6 +29,7 @@ __all__ = [
     "lora",
     "lp_ft",
     "surgical",
+    "vtab1k",
 ]
 
 
@@ -97,13 +108,15 @@ def gradual_unfreezing(layers: Sequence[str], decay: float = 2.6) -> FineTunePla
         Howard and Ruder, "Universal Language Model Fine-tuning for Text
         Classification", ACL 2018.
     """
-    _check_layers(layers)
+    check_layers(layers)
     if not 1 <= decay < float("inf"):
         raise ValueError(f"decay must be at least 1, got {decay}")
     stages = []
     for count in range(len(layers) + 1):
         trained = list(enumerate(reversed(layers), start=1))[:count]
-        rules = [Rule(_inside(layer), rate=decay**-depth) for depth, layer in trained]
+        rules = [
+            Rule(inside_encoder(layer), rate=decay**-depth) for depth, layer in trained
+        ]
         rest = Rule("^encoder", rate=decay**-count, needed=False)
         last = ENCODER if count < len(layers) else rest
         stages.append(Stage(f"unfreeze_{count}", (*rules, last)))
@@ -136,7 +149,7 @@ def layer_decay(
         Clark et al., "ELECTRA", ICLR 2020; rates as in timm's
         ``param_groups_layer_decay``.
     """
-    _check_layers(layers)
+    check_layers(layers)
     if not 0 < decay <= 1:
         raise ValueError(f"decay must lie in (0, 1], got {decay}")
     if not 0 <= smallest <= 1:
@@ -144,10 +157,10 @@ def layer_decay(
     rules = []
     for number, layer in enumerate(layers):
         rate = max(smallest, decay ** (len(layers) - number))
-        spared = f"{_inside(layer)}(.*/)?(bias|scale)$"
+        spared = f"{inside_encoder(layer)}(.*/)?(bias|scale)$"
         rules += [
             Rule(spared, rate, decay=False, needed=False),
-            Rule(_inside(layer), rate),
+            Rule(inside_encoder(layer), rate),
         ]
     lowest = max(smallest, decay ** len(layers))
     rules += [
@@ -176,8 +189,8 @@ def surgical(layer: str, head: bool = False) -> FineTunePlan:
         Lee et al., "Surgical Fine-Tuning Improves Adaptation to Distribution Shifts",
         ICLR 2023.
     """
-    _check_layers([layer])
-    rules: tuple[Rule, ...] = (Rule(_inside(layer)), ENCODER)
+    check_layers([layer])
+    rules: tuple[Rule, ...] = (Rule(inside_encoder(layer)), ENCODER)
     if not head:
         rules = (*rules, Rule("^head", rate=0.0))
     return FineTunePlan((Stage("tune", rules, statistics="eval"),))
@@ -241,24 +254,3 @@ def lora(rank: int = 8, alpha: float = 8.0, pattern: str = "kernel$") -> FineTun
         Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022.
     """
     return FineTunePlan((Stage("tune", lora=LoRA(rank, alpha, pattern)),))
-
-
-def _inside(layer: str) -> str:
-    """Layers are named from the encoder's root."""
-    return f"^encoder[^/]*/(?:{layer})"
-
-
-def _check_layers(layers: Sequence[str]) -> None:
-    if isinstance(layers, str) or not layers:
-        raise ValueError(
-            f"layers must be a list of patterns, from input to output, got {layers!r}"
-        )
-    for layer in layers:
-        if not isinstance(layer, str):
-            raise TypeError(f"layers must be patterns, got {layer!r}")
-        try:
-            re.compile(layer)
-        except re.error as error:
-            raise ValueError(
-                f"layer {layer!r} is not a regular expression: {error}"
-            ) from None

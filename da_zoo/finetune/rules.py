@@ -2,7 +2,7 @@
 
 import difflib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import optax
@@ -15,7 +15,15 @@ from da_zoo.optimizers import make_optimizer
 from da_zoo.partition import matching, paths, scale_updates
 from da_zoo.settings import non_negative
 
-__all__ = ["Rule", "check_rules", "planned_optimizer", "rule_for", "validate_rules"]
+__all__ = [
+    "Rule",
+    "check_layers",
+    "check_rules",
+    "inside_encoder",
+    "planned_optimizer",
+    "rule_for",
+    "validate_rules",
+]
 
 
 class Rule(NamedTuple):
@@ -79,6 +87,36 @@ def validate_rules(rules: Any) -> None:
     for rule in rules:
         matching(rule.pattern)
         non_negative(f"rate for {rule.pattern!r}", rule.rate)
+
+
+def inside_encoder(layer: str) -> str:
+    """Returns the pattern of a layer that is named from the encoder's root.
+
+    Example:
+        >>> inside_encoder("Dense_0/")
+        '^encoder[^/]*/(?:Dense_0/)'
+    """
+    return f"^encoder[^/]*/(?:{layer})"
+
+
+def check_layers(layers: Sequence[str]) -> None:
+    """Refuses what is no list of layers' patterns.
+
+    Raises:
+        TypeError: if a pattern is no string.
+        ValueError: if there is none, or one is no regular expression.
+
+    Example:
+        >>> check_layers(["Dense_0/", "Dense_1/"])
+    """
+    if isinstance(layers, str) or not layers:
+        raise ValueError(
+            f"layers must be a list of patterns, from input to output, got {layers!r}"
+        )
+    for layer in layers:
+        if not isinstance(layer, str):
+            raise TypeError(f"layers must be patterns, got {layer!r}")
+        matching(layer)
 
 
 def check_rules(rules: tuple[Rule, ...], params: PyTree) -> None:

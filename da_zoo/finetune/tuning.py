@@ -12,6 +12,7 @@ from da_zoo.batch_norm import adopt_source
 from da_zoo.classifier import Classifier, classifier
 from da_zoo.compose import inherit
 from da_zoo.finetune.lora import LoRA, lora_network
+from da_zoo.finetune.mixup import MIXUP, mixed_forward
 from da_zoo.finetune.penalties import Penalty, Tuned
 from da_zoo.finetune.rules import (
     Rule,
@@ -205,6 +206,7 @@ def tuning_phase(
     stochastic_norm: float | None = None,
     factor: float = 1.0,
     rates: str | None = None,
+    mixup: float = 0.0,
     share: float,
     first: bool = True,
 ) -> Phase:
@@ -225,6 +227,7 @@ def tuning_phase(
             uses the batch's statistics; None always uses them.
         factor: multiple of the learning rate.
         rates: one of :data:`da_zoo.finetune.rates.RATES`, or None.
+        mixup: parameter of MixUp's beta distribution; 0 mixes nothing.
         share: of the recipe's steps.
         first: whether it follows the source phase (rather than another tuning phase).
 
@@ -271,6 +274,10 @@ def tuning_phase(
         network, training.batch_norm, classes.width, classes.continuous, model.forward
     )
     terms = [p.term(tuned) if callable(p.term) else p.term for p in penalties]
+    hparams = dict(pair for p in penalties for pair in p.hparams)
+    if mixup:
+        model = model._replace(forward=mixed_forward(model.forward))
+        terms, hparams = [*terms, MIXUP], hparams | {"mixup": mixup}
     term = together(tuple(terms)) if terms else None
     streams = TARGET.union(*(p.uses for p in penalties))
     source_head = "source" in streams or any(p.source_head for p in penalties)
@@ -312,7 +319,7 @@ def tuning_phase(
         alignment=term,
         wrt=_trains(rules, source_head),
         optimizer=planned_optimizer(training.optimizer, _told(rules), factor, rates),
-        hparams=dict(pair for p in penalties for pair in p.hparams),
+        hparams=hparams,
         warm_start=take_over,
         share=share,
     )
