@@ -8,15 +8,16 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 from safetensors import SafetensorError, TensorSpec, deserialize, serialize
 
-__all__ = ["hash_arrays", "read_arrays", "write_arrays"]
+__all__ = ["decode_tree", "encode_tree", "hash_arrays", "read_arrays", "write_arrays"]
 
 _DTYPES: dict[str, Any] = {
     "BF16": jnp.bfloat16,
@@ -135,3 +136,51 @@ def _array(spec: Mapping[str, Any]) -> np.ndarray:
         raise ValueError(f"unknown dtype {spec['dtype']!r}")
     flat = np.frombuffer(spec["data"], dtype=_DTYPES[spec["dtype"]])
     return flat.reshape(spec["shape"])
+
+
+def encode_tree(
+    tree: PyTree,
+    leaf: Callable[[tuple[Any, ...], Any], list[str] | None],
+    keys: tuple[Any, ...] = (),
+) -> Any:
+    """Writes a tree of dicts as JSON values: empty dicts, None and numbers as keys stay.
+
+    Args:
+        tree: of dicts, arrays and None.
+        leaf: ``(keys, array) -> what stands in the array's place``.
+        keys: of the tree itself.
+
+    Raises:
+        TypeError: if it holds anything else.
+
+    Example:
+        >>> encode_tree({"a": {0: np.ones(1)}}, lambda keys, _: [str(keys)])
+        {'dict': [['a', {'dict': [[0, ["('a', 0)"]]]}]]}
+    """
+    if isinstance(tree, Mapping):
+        pairs = [[k, encode_tree(v, leaf, (*keys, k))] for k, v in tree.items()]
+        return {"dict": pairs}
+    if tree is None:
+        return None
+    if not hasattr(tree, "shape"):
+        raise TypeError(
+            f"{'/'.join(map(str, keys))} is a {type(tree).__name__}; variables are "
+            "dicts of arrays"
+        )
+    return leaf(keys, tree)
+
+
+def decode_tree(told: Any, leaf: Callable[[list[str]], Any]) -> Any:
+    """Undoes :func:`encode_tree`.
+
+    Args:
+        told: the JSON values.
+        leaf: what stood in an array's place -> the array.
+
+    Example:
+        >>> decode_tree({"dict": [["a", ["x"]], ["b", None]]}, lambda told: told[0])
+        {'a': 'x', 'b': None}
+    """
+    if isinstance(told, dict):
+        return {key: decode_tree(value, leaf) for key, value in told["dict"]}
+    return None if told is None else leaf(told)
