@@ -143,7 +143,7 @@ def encode_tree(
     leaf: Callable[[tuple[Any, ...], Any], list[str] | None],
     keys: tuple[Any, ...] = (),
 ) -> Any:
-    """Writes a tree of dicts as JSON values: empty dicts, None and numbers as keys stay.
+    """Writes a tree of dicts as JSON values; empty dicts, None and int keys stay.
 
     Args:
         tree: of dicts, arrays and None.
