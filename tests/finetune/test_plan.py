@@ -89,6 +89,49 @@ def test_eval_drops_nothing_out():
     assert losses["frozen"][0] != losses["frozen"][1]
 
 
+class Dropping(nn.Module):
+    """Has one argument for everything, as many people's modules do."""
+
+    @nn.compact
+    def __call__(self, x, train):
+        x = nn.BatchNorm(use_running_average=not train, name="norm")(x)
+        x = nn.Dense(8, name="low")(x)
+        return nn.Dropout(0.5, deterministic=not train)(x)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        network_from_linen(Dropping()),
+        network_by_name("mlp", hidden=(8, 4), dropout=0.5),
+    ],
+    ids=["one flag", "mlp"],
+)
+def test_a_wholly_frozen_encoder_is_at_rest_however_it_is_said(network):
+    """Frozen bit by bit or at a stroke: no dropout, no statistics, one loss."""
+    losses = {}
+    layers = ("norm/", "low/", "(Dense|BatchNorm)_0/", "(Dense|BatchNorm)_1/")
+    one_by_one = tuple(Rule(layer, rate=0.0, needed=False) for layer in layers)
+    for name, rules in {
+        "^encoder": (Rule("^encoder", rate=0.0),),
+        "^encoder/": (Rule("^encoder/", rate=0.0),),
+        "one by one": one_by_one,
+        "partly": (Rule("(kernel|bias)$", rate=0.0), Rule("^head")),
+    }.items():
+        plan = FineTunePlan((Stage("tune", (Rule("^head"), *rules)),))
+        phase = plan.recipe(network, classes=3, schedule="constant")[1]
+        batch = example_batch(toy_data(), phase.uses)
+        state = jax.jit(phase.adapter.init)(jax.random.key(0), batch)
+        step = jax.jit(phase.adapter.update)
+        ends = [
+            step(state._replace(key=jax.random.key(seed)), batch) for seed in (0, 1)
+        ]
+        losses[name] = [float(metrics["task_loss"]) for _, metrics in ends]
+        assert same(ends[0][0].stats, state.stats) == (name != "partly")
+    assert len({*losses["^encoder"], *losses["^encoder/"], *losses["one by one"]}) == 1
+    assert losses["partly"][0] != losses["partly"][1]
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_rates_scale_the_update(optimizer):
     """Not the gradient: Adam would divide the factor away."""
@@ -256,10 +299,39 @@ def test_a_plan_fits_any_module(build):
     check_adapter(recipe, data, thorough=False)
 
 
+LOW_AND_TOP = ["low/", "top/"]
+
+
 @pytest.mark.parametrize("build", [linen, unlike], ids=["linen", "nnx"])
-def test_lora_fits_any_module(build):
-    recipe = presets.lora(rank=2).recipe(build(), classes=3)
-    check_adapter(recipe, toy_data(), thorough=False)
+@pytest.mark.parametrize(
+    "plan",
+    [
+        presets.lora(rank=2),
+        presets.auto_rgn(),
+        presets.gradual_unfreezing(LOW_AND_TOP),
+        presets.fine_tune(LOW_AND_TOP),
+    ],
+    ids=["lora", "auto_rgn", "gradual_unfreezing", "fine_tune"],
+)
+def test_presets_fit_any_module(build, plan):
+    """Every stage steps once: something of what its rules name moves, nothing else."""
+    recipe = plan.recipe(build(), classes=3, source_share=0.0)
+    batch = example_batch(toy_data(), frozenset({"target_labelled"}))
+    state = jax.jit(recipe[0].adapter.init)(jax.random.key(0), batch)
+    for stage, phase in zip(plan.stages, recipe[1:], strict=True):
+        fresh = jax.jit(phase.adapter.init)(jax.random.key(1), batch)
+        state = phase.warm_start(state, fresh)
+        # Midway, so that a warm-up from 0 is over.
+        begin = state._replace(total_steps=jnp.float32(4), step=jnp.int32(2))
+        state, metrics = jax.jit(phase.adapter.update)(begin, batch)
+        assert np.isfinite(metrics["task_loss"])
+        before, after = flat(begin.params), flat(state.params)
+        for path, leaf in after.items():
+            frozen = path.startswith(("head_source", "encoder/base/"))
+            frozen = frozen or rule_for(stage.rules, path).rate == 0
+            if frozen:
+                assert np.array_equal(leaf, before[path]), path
+        assert not np.array_equal(after["head_target/bias"], before["head_target/bias"])
 
 
 def test_the_table_says_what_training_does():
