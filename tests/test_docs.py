@@ -50,6 +50,8 @@ def test_the_examples_of_the_fine_tuning_page_run(capsys):
     assert "['unfreeze_0', 'unfreeze_1', 'unfreeze_2']" in told
     assert "'tune/coral', 'tune/feature_map_distance'" in told[-1]
     assert set(space["merged"]) == set(space["encoder"]["base"])
+    assert {v.shape for v in space["accuracy"].values()} == {(3,)}
+    assert space["read_plan"](space["delta"].plan) == space["presets"].full()
 
 
 def test_the_examples_of_the_transformers_page_run(capsys, tmp_path, monkeypatch):

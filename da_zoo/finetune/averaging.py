@@ -99,10 +99,11 @@ def with_average(recipe: Recipe, decay: float = 0.999) -> Recipe:
             phases.append(phase._replace(warm_start=takes))
             continue
         floats = init.keywords["hparams"] | {"average_decay": decay}
+        predict: Any = phase.adapter.predict
         adapter = phase.adapter._replace(
             init=jax.tree_util.Partial(_beginning(init.func), hparams=floats),
             update=_averaging(phase.adapter.update),
-            predict=_predicting(phase.adapter.predict),
+            predict=_predicting(predict),
         )
         begins = None if start is None else _restarting(start)
         phases.append(phase._replace(adapter=adapter, warm_start=begins))

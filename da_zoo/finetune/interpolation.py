@@ -16,13 +16,16 @@ from da_zoo.pretrained import Pretrained
 from da_zoo.self_training import check_fraction
 from da_zoo.types import TrainState
 
-__all__ = ["uniform_soup", "wise_ft"]
+__all__ = ["ALPHAS", "uniform_soup", "wise_ft"]
+
+ALPHAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""The paper's grid."""
 
 
 def wise_ft(
     result: FitResult,
     start: Pretrained | TrainState,
-    alphas: Sequence[float] = tuple(i / 10 for i in range(11)),
+    alphas: Sequence[float] = ALPHAS,
 ) -> FitResult:
     """Interpolates between the model that tuning began with and the tuned one.
 
@@ -112,7 +115,9 @@ def _as_tuned(start: Pretrained | TrainState, tuned: TrainState) -> dict[str, An
         raise ValueError(
             "the state has LoRA's factors: merge them (merge_lora) before interpolating"
         )
-    counts = [tuned.hparams.get(f"classes_{space}") for space in ("source", "target")]
+    counts: list[Any] = [
+        tuned.hparams.get(f"classes_{space}") for space in ("source", "target")
+    ]
     if counts[0] is not None and not np.array_equal(counts[0], counts[1]):
         raise ValueError(
             "source and target have different classes: no head to start at"

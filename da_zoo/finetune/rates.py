@@ -19,7 +19,7 @@ MEMORY = 0.8
 class RelativeNormState(NamedTuple):
     """Average relative gradient norms, and the state of the optimiser inside."""
 
-    count: Int[Array, ""]
+    step: Int[Array, ""]
     norms: PyTree[Float[Array, ""]]
     blank: PyTree[Bool[Array, ""]]
     """Tensors that were 0 at the first step: they have no relative norm."""
@@ -84,7 +84,7 @@ def relative_gradient_norm(
         sizes = jax.tree.map(_norm, params)
         # Not in init: a phase takes parameters over after its state is made.
         blank = jax.tree.map(
-            lambda old, size: old | ((state.count == 0) & (size == 0)),
+            lambda old, size: old | ((state.step == 0) & (size == 0)),
             state.blank,
             sizes,
         )
@@ -106,7 +106,7 @@ def relative_gradient_norm(
             blank,
         )
         steps = jax.tree.map(lambda u, by: u * by.astype(u.dtype), steps, factors)
-        return steps, RelativeNormState(state.count + 1, norms, blank, own)
+        return steps, RelativeNormState(state.step + 1, norms, blank, own)
 
     return optax.GradientTransformation(init, update)
 

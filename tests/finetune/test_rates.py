@@ -45,7 +45,7 @@ def test_factors_are_the_papers_with_a_moving_average(memory):
                 updates[name], -0.5 * factor * gradients[name], rtol=1e-5
             )
             params[name] = params[name] - 0.5 * factor * gradients[name]
-    assert int(state.count) == 4
+    assert int(state.step) == 4
 
 
 def test_updates_are_scaled_not_gradients():
