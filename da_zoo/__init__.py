@@ -36,6 +36,7 @@ from da_zoo.types import (
 
 if TYPE_CHECKING:
     from da_zoo import transferability
+    from da_zoo.advice import advise
     from da_zoo.estimator import DomainAdapter
     from da_zoo.shallow import SHALLOW
     from da_zoo.shallow.adapter import ShallowAdapter
@@ -68,6 +69,7 @@ __all__ = [
     "TrainState",
     "Update",
     "Views",
+    "advise",
     "build_recipe",
     "fit",
     "fit_all",
@@ -94,6 +96,7 @@ _LATE = {
     "DomainAdapter": "da_zoo.estimator",
     "SHALLOW": "da_zoo.shallow",
     "ShallowAdapter": "da_zoo.shallow.adapter",
+    "advise": "da_zoo.advice",
     "transferability": "da_zoo.transferability",
 }
 
