@@ -8,10 +8,8 @@ from da_zoo.data.npz import resize
 
 __all__ = ["COMPONENTS", "align", "standardised"]
 
-COMPONENTS = 64
+COMPONENTS = 32
 """Wider inputs are compared by so many principal components of both sides together."""
-
-Columns = Float[np.ndarray, "n d"]
 
 
 def align(source: Rows, target: Rows) -> tuple[Rows, Rows, list[str]]:
@@ -116,7 +114,9 @@ def _filled(source: Rows, target: Rows, notes: list[str]) -> tuple[Rows, Rows]:
     return sides[0], sides[1]
 
 
-def standardised(source: Rows, target: Rows) -> tuple[Columns, Columns]:
+def standardised(
+    source: Rows, target: Rows
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]:
     """Columns of mean 0 and deviation 1 over both sides together.
 
     Both sides are treated alike, so that swapping rows between them changes nothing:

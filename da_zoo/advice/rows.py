@@ -174,7 +174,8 @@ def read_file(
 
 
 def _npz(path: Path, label: str | None, regression: bool | None) -> Rows:
-    load_npz(path, ())  # says what is wrong with a file that is no archive
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no .npz archive, or a truncated one")
     with zipfile.ZipFile(path) as archive:
         names = [n.removesuffix(".npy") for n in archive.namelist()]
     inputs = next((n for n in ("x_train", "x") if n in names), None)

@@ -54,10 +54,12 @@ def read_sides(
         pair = named_pair(source, target, seed=seed, data_dir=data_dir)
         return Sides(*pair, known_from="known from the names")
     if any(names):
-        name = source if names[0] else target
+        name, other = (source, target) if names[0] else (target, source)
+        if isinstance(other, str | Path) and not Path(other).exists():
+            raise ValueError(f"{other} does not exist")
         raise ValueError(
-            f"{name!r} is neither a .npz or .csv file that is there nor, beside a file "
-            "or arrays, a name that can be used: give two files, or two names"
+            f"{name!r} is no .npz or .csv file, and a name goes with a name: give two "
+            "files (or arrays), or two names"
         )
     options: dict[str, Any] = {"label": label, "drop": drop, "regression": regression}
     return Sides(

@@ -161,7 +161,8 @@ def _forecast(advice: "Advice") -> list[str]:
         why = "No" if not advice.labelled_rows else "Too few"
         return lines + _wrapped(
             f"{why} target labels may be read: the transferability scores need some, "
-            "of two classes at least. Distances alone do not say whether labels transfer."
+            "of two classes at least. Distances alone do not say whether labels "
+            "transfer."
         )
     rows = [["higher is better", "source model", "to beat", ""]]
     rows += [
