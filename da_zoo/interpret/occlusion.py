@@ -1,0 +1,72 @@
+"""Occlusion: by how much a logit falls when a patch of the image is covered."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Shaped
+
+from da_zoo.interpret.model import as_inputs, chosen_classes
+from da_zoo.interpret.saliency import Logits
+
+__all__ = ["occlusion"]
+
+
+def occlusion(
+    logits: Logits,
+    x: Shaped[Any, "n h w c"],
+    *,
+    classes: int | Int[Any, " n"] | None = None,
+    patch: int = 4,
+    fill: float = 0.0,
+) -> Float[Array, "n h w"]:
+    """Covers an image patch by patch.
+
+    Args:
+        logits: images [n, h, w, c] -> logits [n, k], row by row (evaluation mode).
+        x: images.
+        classes: which logit: one for all rows or one a row; None the largest at ``x``.
+        patch: side of a patch in pixels; patches do not overlap, the last ones are cut
+            off by the border.
+        fill: value of covered pixels.
+
+    Returns:
+        For each pixel by how much the logit falls when its patch is covered, in
+        logits; below 0 where covering helps. Unlike a gradient it sees large changes.
+
+    Raises:
+        TypeError: for inputs that are no numbers.
+        ValueError: for inputs that are no images, a patch that is larger than they are,
+            or unknown classes.
+
+    Example:
+        >>> bright = lambda x: x.sum(axis=(1, 2))  # one logit: the sum of all pixels
+        >>> occlusion(bright, jnp.ones((1, 4, 4, 1)), patch=2)[0, 0]
+        Array([4., 4., 4., 4.], dtype=float32)
+
+    References:
+        Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV
+        2014, section 4.2.
+    """
+    images = as_inputs(x)
+    if images.ndim != 4:
+        raise ValueError(f"x must be images [n, h, w, c], got {images.shape}")
+    _, height, width, _ = images.shape
+    if not 1 <= patch <= min(height, width):
+        raise ValueError(f"patch must be 1..{min(height, width)}, got {patch}")
+    whole = logits(images)
+    which = chosen_classes(whole, classes)[:, None]
+    row, column = (jnp.arange(side) // patch for side in (height, width))
+    across = -(-width // patch)
+    place = row[:, None] * across + column[None, :]  # number of each pixel's patch
+
+    @jax.jit
+    def falls(images: Array, which: Array) -> Array:
+        def cover(number: Array) -> Array:
+            mask = (place == number)[None, :, :, None]
+            return jnp.take_along_axis(logits(jnp.where(mask, fill, images)), which, 1)
+
+        covered = jax.lax.map(cover, jnp.arange(across * -(-height // patch)))
+        return (jnp.take_along_axis(whole, which, 1)[None] - covered)[:, :, 0]
+
+    return jnp.moveaxis(falls(images, which)[place], 2, 0)
