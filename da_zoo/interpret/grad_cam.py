@@ -23,7 +23,7 @@ class GradCam(NamedTuple):
 
 def grad_cam(
     model: Model,
-    x: Shaped[Any, "n h w c"],
+    x: Shaped[Any, "n ..."],
     *,
     stage: str | None = None,
     classes: int | Int[Any, " n"] | None = None,
@@ -33,7 +33,7 @@ def grad_cam(
     Args:
         model: whose network returns stages, see :mod:`da_zoo.interpret.stage_gradient`
             for what it must do.
-        x: images.
+        x: images [n, h, w, c].
         stage: name of a stage [n, p, q, channels]; None takes the last such one.
         classes: which logit: one for all rows or one a row; None the largest.
 

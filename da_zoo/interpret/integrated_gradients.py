@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
@@ -76,15 +75,11 @@ def integrated_gradients(
     which = chosen_classes(at_x, classes)
     gradient = input_gradient(logits)
 
-    @jax.jit
-    def mean_gradient(start: Array, end: Array, which: Array) -> Array:
-        def add(total: Array, fraction: Array) -> tuple[Array, None]:
-            return total + gradient(start + fraction * (end - start), which), None
-
-        fractions = (jnp.arange(steps) + 0.5) / steps
-        return jax.lax.scan(add, jnp.zeros_like(end), fractions)[0] / steps
-
-    values = (inputs - start) * mean_gradient(start, inputs, which)
+    total = jnp.zeros_like(inputs)
+    for number in range(steps):
+        fraction = (number + 0.5) / steps
+        total = total + gradient(start + fraction * (inputs - start), which)
+    values = (inputs - start) * total / steps
     change = jnp.take_along_axis(at_x - logits(start), which[:, None], axis=1)[:, 0]
     added = jnp.sum(values.reshape(len(values), -1), axis=1)
     return Attributions(values, jnp.abs(added - change))

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from da_zoo.interpret.model import as_inputs, chosen_classes
-from da_zoo.interpret.saliency import Logits
+from da_zoo.interpret.saliency import Logits, compiled
 
 __all__ = ["occlusion"]
 
 
 def occlusion(
     logits: Logits,
-    x: Shaped[Any, "n h w c"],
+    x: Shaped[Any, "n ..."],
     *,
     classes: int | Int[Any, " n"] | None = None,
     patch: int = 4,
@@ -24,7 +24,7 @@ def occlusion(
 
     Args:
         logits: images [n, h, w, c] -> logits [n, k], row by row (evaluation mode).
-        x: images.
+        x: images [n, h, w, c].
         classes: which logit: one for all rows or one a row; None the largest at ``x``.
         patch: side of a patch in pixels; patches do not overlap, the last ones are cut
             off by the border.
@@ -54,19 +54,14 @@ def occlusion(
     _, height, width, _ = images.shape
     if not 1 <= patch <= min(height, width):
         raise ValueError(f"patch must be 1..{min(height, width)}, got {patch}")
-    whole = logits(images)
+    score = compiled(logits, logits)
+    whole = score(images)
     which = chosen_classes(whole, classes)[:, None]
-    row, column = (jnp.arange(side) // patch for side in (height, width))
-    across = -(-width // patch)
-    place = row[:, None] * across + column[None, :]  # number of each pixel's patch
-
-    @jax.jit
-    def falls(images: Array, which: Array) -> Array:
-        def cover(number: Array) -> Array:
-            mask = (place == number)[None, :, :, None]
-            return jnp.take_along_axis(logits(jnp.where(mask, fill, images)), which, 1)
-
-        covered = jax.lax.map(cover, jnp.arange(across * -(-height // patch)))
-        return (jnp.take_along_axis(whole, which, 1)[None] - covered)[:, :, 0]
-
-    return jnp.moveaxis(falls(images, which)[place], 2, 0)
+    found = np.empty(images.shape[:3], np.float32)
+    for top in range(0, height, patch):
+        for left in range(0, width, patch):
+            place = np.s_[:, top : top + patch, left : left + patch]
+            covered = score(images.at[place].set(fill))
+            fall = jnp.take_along_axis(whole - covered, which, axis=1)
+            found[place] = np.asarray(fall)[:, :, None]
+    return jnp.asarray(found)

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
-from da_zoo.interpret.model import as_inputs, chosen_classes
+from da_zoo.interpret.model import Model, as_inputs, chosen_classes
 
-__all__ = ["input_gradient", "saliency"]
+__all__ = ["compiled", "input_gradient", "saliency"]
 
 Logits = Callable[[Any], Any]
 
@@ -24,8 +24,8 @@ def saliency(
 
     Args:
         logits: inputs [n, ...] -> logits [n, k], row by row (evaluation mode): a
-            :class:`da_zoo.interpret.Model`, or ``lambda x: result.predict(x)
-            .logits["target"]`` of any fit.
+            :class:`da_zoo.interpret.Model`, or any function that JAX can differentiate,
+            ``lambda x: result.predict(x).logits["target"]`` too (which is slower).
         x: inputs [n, ...].
         classes: which logit: one for all rows or one a row; None the largest.
 
@@ -48,7 +48,27 @@ def saliency(
     """
     inputs = as_inputs(x)
     which = chosen_classes(logits(inputs), classes)
-    return jnp.abs(jax.jit(input_gradient(logits))(inputs, which))
+    return jnp.abs(input_gradient(logits)(inputs, which))
+
+
+def compiled(logits: Logits, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function of a model; runs that of any other one step by step.
+
+    A fit's ``predict`` is a program with compiler options, which JAX refuses inside
+    another one and under differentiation. Step by step it is no program.
+
+    Example:
+        >>> float(compiled(jnp.sin, jnp.cos)(0.0))
+        1.0
+    """
+    if isinstance(logits, Model):
+        return jax.jit(function)
+
+    def step_by_step(*arguments: Any) -> Any:
+        with jax.disable_jit():
+            return function(*arguments)
+
+    return step_by_step
 
 
 def input_gradient(
@@ -66,4 +86,4 @@ def input_gradient(
         # Rows do not see each other, so the gradient of the sum is row by row.
         return jnp.sum(jnp.take_along_axis(logits(x), which[:, None], axis=1))
 
-    return jax.grad(total)
+    return compiled(logits, jax.grad(total))

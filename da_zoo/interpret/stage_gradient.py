@@ -100,15 +100,9 @@ def _cut(program: core.ClosedJaxpr, stage: str) -> tuple[Program, Program]:
             "return the value that the next layer takes, not a copy of it"
         )
     others = [v for v in dict.fromkeys(taken) if v in known and v is not value]
-    # The halves have other arguments and results than the whole has names for.
-    unnamed = jaxpr.debug_info.with_unknown_names()
-    first = jaxpr.replace(eqns=before, outvars=[value, *others], debug_info=unnamed)
+    first = jaxpr.replace(eqns=before, outvars=[value, *others])
     second = jaxpr.replace(
-        constvars=[],
-        invars=[value, *others],
-        outvars=[logit],
-        eqns=after,
-        debug_info=unnamed,
+        constvars=[], invars=[value, *others], outvars=[logit], eqns=after
     )
     return (
         core.jaxpr_as_fun(core.ClosedJaxpr(first, program.consts)),
