@@ -86,3 +86,12 @@ def test_queues_keep_the_last_keys_in_order(size):
         )
     np.testing.assert_array_equal(queue, expected)
     np.testing.assert_array_equal(count, pointer)
+
+
+def test_no_place_is_written_twice():
+    """On an accelerator the order of such writes would be anyone's guess."""
+    labels = jnp.array([1, 1, 0, 1, 1])
+    classes, places, _ = queue_places(labels, jnp.zeros(C, jnp.int32), 2)
+    assert classes.tolist() == [C, C, 0, 1, 1]
+    pairs = list(zip(classes.tolist(), places.tolist(), strict=True))[2:]
+    assert len(set(pairs)) == 3
