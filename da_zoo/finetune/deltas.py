@@ -196,9 +196,12 @@ def load_delta(path: str | Path, base: Pretrained) -> Delta:
     def take(told: list[str]) -> Any:
         return jnp.asarray(arrays[told[0]][told[1]])
 
-    whole = decode_tree(json.loads(text["tree"]), take)
-    plan, manifest = (json.loads(text[name]) for name in ("plan", "manifest"))
-    return Delta(whole["params"], whole["stats"], plan, manifest)
+    try:
+        whole = decode_tree(json.loads(text["tree"]), take)
+        plan, manifest = (json.loads(text[name]) for name in ("plan", "manifest"))
+        return Delta(whole["params"], whole["stats"], plan, manifest)
+    except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no delta of ours: {error!r}") from None
 
 
 def _adapted(encoder: PyTree) -> bool:

@@ -14,6 +14,7 @@ from da_zoo.finetune import (
     read_plan,
     save_delta,
 )
+from da_zoo.finetune.deltas import _content_hash
 from da_zoo.tensor_files import read_arrays, write_arrays
 from da_zoo.testing import example_batch, toy_data
 
@@ -179,6 +180,14 @@ def test_other_files_are_refused(base, tmp_path):
     write_arrays(tmp_path / "a", {"w": np.ones(2)}, {"format": "da_zoo delta 1"})
     with pytest.raises(ValueError, match="is damaged"):
         load_delta(tmp_path / "a", base)
+    text = {"format": "da_zoo delta 1", "base": hash_variables(base), "plan": "null"}
+    for tree in ("", "3", '["own", "w"]', '{"dict": [["params", ["own", "v"]]]}'):
+        own = {"w": np.ones(2)}
+        told = text | {"tree": tree, "manifest": "{}"}
+        told["content"] = _content_hash(own, told)
+        write_arrays(tmp_path / "a", own, told)
+        with pytest.raises(ValueError, match="no delta of ours"):
+            load_delta(tmp_path / "a", base)
 
 
 def test_mistakes_are_named(base, states, tmp_path):
