@@ -112,7 +112,7 @@ def choose_layout(
         raise ValueError(
             "these are weights of another network: looked for names like "
             f"{', '.join(f'{name!r} ({which})' for which, name in known.items())} and "
-            f"found {', '.join(map(repr, list(weights)[:SHOWN]))}, ..."
+            f"found {', '.join(map(repr, sorted(weights)[:SHOWN]))}, ..."
         )
     return best
 
@@ -175,7 +175,7 @@ def match(
     ]
     unexpected = [
         name
-        for name in weights
+        for name in sorted(weights)
         if name not in used and not any(re.search(p, name) for p in layout.ignored)
     ]
     report = Report(*map(tuple, (filled, missing, unexpected, mismatched)))
