@@ -10,6 +10,7 @@ from da_zoo import METHODS
 from da_zoo.catalogue import catalogue
 from da_zoo.cli import _parser, main
 from da_zoo.programs import forget_programs
+from tests.models.formula import write_state
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,6 +64,20 @@ def test_the_examples_of_the_transformers_page_run(capsys, tmp_path, monkeypatch
         exec(block, space)
     told = capsys.readouterr().out.splitlines()
     assert "'tokens': (4, 17, 16)" in told[0] and told[1] == "(48, 2)"
+
+
+def test_the_examples_of_the_backbones_page_run(tmp_path, monkeypatch, capsys):
+    golden = ROOT / "tests" / "models" / "goldens" / "resnet18.safetensors"
+    write_state(golden, tmp_path / "resnet18.safetensors")
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    for block in blocks("docs/backbones.md", "python"):
+        exec(block, space)
+    assert capsys.readouterr().out.splitlines() == [
+        "torchvision (64, 5)",
+        "['encoder', 'head_source', 'head_target']",
+        "['body.weight', 'body.bias', 'fc.weight', 'fc.bias']",
+    ]
 
 
 def test_the_example_of_the_transferability_page_runs(capsys):

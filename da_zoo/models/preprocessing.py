@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 __all__ = ["IMAGENET", "Preprocessing", "preprocess"]
@@ -34,7 +35,7 @@ IMAGENET = Preprocessing()
 
 
 def preprocess(
-    x: Float[Array, "n h w c"] | UInt8[Array, "n h w c"],
+    x: Float[Array | np.ndarray, "n h w c"] | UInt8[Array | np.ndarray, "n h w c"],
     preprocessing: Preprocessing = IMAGENET,
 ) -> Float[Array, "n s s c"]:
     """Prepares images as those were that a network's weights were learned from.
@@ -59,17 +60,18 @@ def preprocess(
         raise ValueError(
             f"x must be images [n, height, width, {len(mean)} or 1], got {x.shape}"
         )
-    if x.dtype == jnp.uint8:
-        x = x.astype(jnp.float32) / 255
-    n, height, width, channels = x.shape
+    images = jnp.asarray(x)
+    if images.dtype == jnp.uint8:
+        images = images.astype(jnp.float32) / 255
+    n, height, width, channels = images.shape
     shorter = min(height, width)
     if shorter != side:
         # The longer side is truncated, as torchvision does.
         height, width = (side * length // shorter for length in (height, width))
-        x = jax.image.resize(x, (n, height, width, channels), interpolation)
+        images = jax.image.resize(images, (n, height, width, channels), interpolation)
     top, left = (round((length - crop) / 2) for length in (height, width))
-    x = x[:, top : top + crop, left : left + crop]
-    centre, scale = jnp.asarray(mean, x.dtype), jnp.asarray(std, x.dtype)
+    images = images[:, top : top + crop, left : left + crop]
+    centre, scale = jnp.asarray(mean, images.dtype), jnp.asarray(std, images.dtype)
     if channels == 1:
         centre, scale = centre.mean(keepdims=True), scale.mean(keepdims=True)
-    return (x - centre[None, None, None]) / scale[None, None, None]
+    return (images - centre[None, None, None]) / scale[None, None, None]

@@ -4,7 +4,9 @@ The script that makes the goldens (benchmarks/goldens/convnets.py) and the tests
 the same ones, so that a golden holds a few numbers per tensor and no tensors.
 """
 
+import json
 import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -52,3 +54,15 @@ def fingerprint(array: np.ndarray) -> np.ndarray:
 def distance(array: np.ndarray, golden: np.ndarray) -> float:
     """The largest difference between fingerprints, in root mean squares."""
     return float(np.max(np.abs(fingerprint(array) - golden)) / golden[0])
+
+
+def write_state(golden: Path, file: Path) -> dict[str, str]:
+    """Writes the weights that a golden's network had; returns the golden's metadata."""
+    import safetensors.numpy
+
+    with safetensors.safe_open(golden, "np") as opened:
+        metadata = opened.metadata()
+    state = json.loads(metadata["state"])
+    weights = {key: np.asarray(tensor(key, shape)) for key, shape in state.items()}
+    safetensors.numpy.save_file(weights, file)
+    return metadata

@@ -14,14 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import safetensors
 import safetensors.numpy
 
 from da_zoo.layers import Conv
 from da_zoo.models import load_pretrained, module_by_name, resnet, weights_report
 from da_zoo.network import network_from_linen
 from da_zoo.partition import paths
-from tests.models.formula import coefficients, distance, images, tensor
+from tests.models.formula import coefficients, distance, images, write_state
 
 GOLDENS = Path(__file__).parent / "goldens"
 TOLERANCE = 1e-10
@@ -51,11 +50,7 @@ class Golden(NamedTuple):
 
 def read(name: str, folder: Path) -> Golden:
     path = GOLDENS / f"{name}.safetensors"
-    with safetensors.safe_open(path, "np") as file:
-        metadata = file.metadata()
-    state = json.loads(metadata["state"])
-    weights = {key: np.asarray(tensor(key, shape)) for key, shape in state.items()}
-    safetensors.numpy.save_file(weights, folder / path.name)
+    metadata = write_state(path, folder / path.name)
     x = images(*json.loads(metadata["images"]))
     return Golden(safetensors.numpy.load_file(path), folder / path.name, x)
 
