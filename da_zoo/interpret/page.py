@@ -1,0 +1,279 @@
+"""One self-contained page that looks into a model before and after training."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from da_zoo.diagnostics import subsample
+from da_zoo.interpret.figures import save_figure
+from da_zoo.interpret.grad_cam import grad_cam
+from da_zoo.interpret.integrated_gradients import integrated_gradients
+from da_zoo.interpret.model import Model, as_inputs
+from da_zoo.interpret.moved import Moved, what_moved
+from da_zoo.interpret.plot_attributions import plot_attributions, plot_columns
+from da_zoo.interpret.plot_embedding import plot_embedding
+from da_zoo.interpret.plot_moved import plot_moved
+from da_zoo.interpret.saliency import saliency
+
+__all__ = ["interpret_page"]
+
+FOLDER = Path(__file__).parent
+ROWS = 300
+"""Rows of a domain that are drawn and compared."""
+
+
+class _Section(NamedTuple):
+    title: str
+    text: str
+    image: str
+    """PNG, base64."""
+    alt: str
+    caption: str
+    table: list[list[str]] = []  # noqa: RUF012
+
+
+def interpret_page(
+    out_dir: str | Path,
+    before: Model,
+    after: Model,
+    *,
+    source: tuple[Any, Any],
+    target: tuple[Any, Any],
+    title: str = "What training did",
+    class_names: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    stage: str | None = None,
+    embedding: str = "pca",
+    images: int = 5,
+    seed: int = 0,
+) -> Path:
+    """Writes figures and ``index.html`` into a folder.
+
+    Args:
+        out_dir: made where there is none; files of the same names are replaced.
+        before: the model that training started from.
+        after: the model that it ended with, of the same network.
+        source: (x, y), y None where there are no labels; 300 rows at random are shown.
+        target: likewise. Take rows that were not trained on: accuracies are shown.
+        title: of the page.
+        class_names: by class number.
+        columns: names of a table's columns.
+        stage: of the Grad-CAM; None takes the last map.
+        embedding: "pca" or "tsne".
+        images: how many target rows have their decisions looked into.
+        seed: of the rows that are shown.
+
+    Returns:
+        The page: no script, no request to any network; all names are escaped. Beside
+        it ``moved``, ``embedding`` and ``attributions``, each as ``.png`` and ``.svg``.
+
+    Raises:
+        ValueError: for fewer than four rows a side, and whatever the parts refuse.
+
+    Example:
+        >>> import jax, tempfile
+        >>> from da_zoo import network_by_name
+        >>> network, x = network_by_name("mlp", hidden=(4,)), np.eye(8, 3)
+        >>> params, stats = network.init(jax.random.key(0), as_inputs(x))
+        >>> head = {"kernel": jnp.ones((4, 2)), "bias": jnp.zeros(2)}
+        >>> model = Model(network, params, stats, head)
+        >>> side = (x, np.arange(8) % 2)
+        >>> page = interpret_page(
+        ...     tempfile.mkdtemp(), model, model, source=side, target=side
+        ... )
+        >>> page.name
+        'index.html'
+    """
+    import jinja2
+
+    sides = {
+        name: _drawn(name, pair, seed)
+        for name, pair in (("source", source), ("target", target))
+    }
+    out = Path(out_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    moved = what_moved(after.network, before, after, sides["target"][0])
+    sections = [
+        _moved_section(out, moved),
+        _embedding_section(out, before, after, sides, class_names, embedding, seed),
+        _attribution_section(
+            out, after, sides["target"], class_names, columns, stage, images
+        ),
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    facts = [(after.network.name, "network"), *_accuracies(before, after, sides)]
+    page = environment.get_template("page.html").render(
+        title=title, facts=facts, sections=sections
+    )
+    path = out / "index.html"
+    path.write_text(page + "\n", encoding="utf-8")
+    return path
+
+
+def _drawn(name: str, pair: tuple[Any, Any], seed: int) -> tuple[Any, Any]:
+    x, y = pair
+    if len(x) < 4 or (y is not None and np.shape(y) != (len(x),)):
+        raise ValueError(
+            f"{name} must be a pair (x, y) of at least four rows, y None or one class "
+            f"number a row; got {np.shape(x)} and {None if y is None else np.shape(y)}"
+        )
+    rows = subsample(len(x), ROWS, seed)
+    inputs = np.asarray(as_inputs(np.asarray(x)[rows]))
+    return jnp.asarray(inputs), None if y is None else np.asarray(y)[rows]
+
+
+def _image(files: list[Path]) -> str:
+    return base64.b64encode(files[0].read_bytes()).decode("ascii")
+
+
+def _accuracies(
+    before: Model, after: Model, sides: Mapping[str, tuple[Any, Any]]
+) -> list[tuple[str, str]]:
+    facts = []
+    for when, model in (("before", before), ("after", after)):
+        for name, (x, y) in sides.items():
+            if y is not None:
+                right = np.asarray(jnp.argmax(model(x), axis=1)) == y
+                told = f"right on {len(y)} {name} rows {when}"
+                facts.append((f"{100 * right.mean():.1f} %", told))
+    return facts
+
+
+def _moved_section(out: Path, moved: Moved) -> _Section:
+    files = save_figure(plot_moved(moved), out / "moved")
+    largest = max(moved.parts, key=lambda part: part.moved or 0.0)
+    table = [["part", "parameters", "|w − w₀| / |w₀|", "CKA"]]
+    for part in moved.parts:
+        numbers = [
+            "–" if value is None else format(value, form)
+            for value, form in (
+                (part.parameters, ","),
+                (part.moved, ".4f"),
+                (part.cka, ".3f"),
+            )
+        ]
+        table.append([part.name, *numbers])
+    return _Section(
+        "What moved",
+        "How far the parameters of each part went, relative to their size, and how "
+        "alike its activations on target rows stayed (debiased linear CKA: 1 for the "
+        "same up to rotation and scale, 0 for unrelated).",
+        _image(files),
+        f"Bars of relative movement and dots of CKA for {len(moved.parts)} parts; "
+        f"{largest.name} moved most. The table below has the numbers.",
+        f"Activations of {moved.rows} target rows, in evaluation mode.",
+        table,
+    )
+
+
+def _named(y: Any, class_names: Sequence[str] | None) -> list[Any]:
+    if class_names is None:
+        return [int(label) for label in y]
+    return [class_names[int(label)] for label in y]
+
+
+def _embedding_section(
+    out: Path,
+    before: Model,
+    after: Model,
+    sides: Mapping[str, tuple[Any, Any]],
+    class_names: Sequence[str] | None,
+    embedding: str,
+    seed: int,
+) -> _Section:
+    labels: list[Any] = []
+    domains: list[str] = []
+    for name, (x, y) in sides.items():
+        labels += [None] * len(x) if y is None else _named(y, class_names)
+        domains += [name] * len(x)
+    panels = {
+        when: np.concatenate(
+            [np.asarray(model.outputs(x).features) for x, _ in sides.values()]
+        )
+        for when, model in (("before", before), ("after", after))
+    }
+    axes = plot_embedding(
+        panels, np.array(labels, object), domains, method=embedding, seed=seed
+    )
+    files = save_figure(axes, out / "embedding")
+    how = {"pca": "two principal components", "tsne": "t-SNE"}[embedding]
+    return _Section(
+        "Where rows lie",
+        "Features of both domains in two dimensions. Adaptation should bring the "
+        "domains together class by class: a target class that lies on another source "
+        "class is aligned, and wrong.",
+        _image(files),
+        f"Two scatter plots of features, before and after, by {how}: "
+        f"{len(set(map(str, labels)))} classes by colour and name, source hollow "
+        "circles, target filled triangles.",
+        f"{how[0].upper() + how[1:]} of source and target rows together; each panel by "
+        "itself.",
+    )
+
+
+def _attribution_section(
+    out: Path,
+    model: Model,
+    side: tuple[Any, Any],
+    class_names: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    stage: str | None,
+    images: int,
+) -> _Section:
+    x, y = side
+    chosen = x[: max(1, images)] if x.ndim == 4 else x
+    found = integrated_gradients(model, chosen)
+    worst = float(jnp.max(found.completeness_error))
+    if x.ndim != 4 or x.shape[3] not in (1, 3):
+        values = np.asarray(found.values).reshape(len(chosen), -1)
+        ax = plot_columns(values, columns=columns)
+        files = save_figure(ax, out / "attributions")
+        return _Section(
+            "What decisions rest on",
+            "Integrated gradients of each row's likeliest class from a baseline of "
+            "zeros, by input column.",
+            _image(files),
+            f"Bars of the mean absolute attribution of up to 15 of {values.shape[1]} "
+            "columns, largest first.",
+            f"{len(chosen)} target rows; attributions miss the change of a logit by at "
+            f"most {worst:.2g}.",
+        )
+    maps: dict[str, Any] = {
+        "saliency": saliency(model, chosen),
+        "integrated\ngradients": found.values,
+    }
+    has_map = any(value.ndim == 4 for value in model.outputs(chosen).stages.values())
+    if has_map or stage is not None:
+        maps["Grad-CAM"] = grad_cam(model, chosen, stage=stage).map
+    told = _named(np.asarray(jnp.argmax(model(chosen), axis=1)), class_names)
+    titles = [f"taken for {name}" for name in told]
+    if y is not None:
+        true = _named(y[: len(chosen)], class_names)
+        titles = [f"{a}\n{b}" for a, b in zip(true, titles, strict=True)]
+    files = save_figure(
+        plot_attributions(chosen, maps, titles=titles), out / "attributions"
+    )
+    shown = ", ".join(" ".join(name.split()) for name in maps)
+    return _Section(
+        "What decisions rest on",
+        "For the likeliest class of some target images: the absolute derivative of its "
+        "logit by each pixel (saliency), which pixels its change from a black image is "
+        "owed to (integrated gradients: red for, blue against), and where a late stage "
+        "speaks for it (Grad-CAM).",
+        _image(files),
+        f"{len(chosen)} target images, each beside its maps: {shown}. "
+        + "; ".join(" ".join(title.split()) for title in titles)
+        + ".",
+        f"Each map by its own scale. Integrated gradients miss the change of a logit "
+        f"by at most {worst:.2g}.",
+    )
