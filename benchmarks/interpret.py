@@ -1,9 +1,9 @@
-"""Looks into a LeNet that goes from MNIST to USPS: the picture of docs/interpretability.
+"""Looks into a LeNet that goes from MNIST to USPS, for docs/interpretability.md.
 
     python benchmarks/interpret.py --data DIR --out results/interpret
 
 The source model is trained on MNIST, then fine-tuned on 200 labelled USPS images; the
-page is about USPS test images. Takes about a minute on two cores.
+page is about USPS test images.
 """
 
 import argparse

@@ -206,7 +206,7 @@ def _embedding_section(
         panels, np.array(labels, object), domains, method=embedding, seed=seed
     )
     files = save_figure(axes, out / "embedding")
-    how = {"pca": "two principal components", "tsne": "t-SNE"}[embedding]
+    how = {"pca": "principal components", "tsne": "t-SNE"}[embedding]
     return _Section(
         "Where rows lie",
         "Features of both domains in two dimensions. Adaptation should bring the "
@@ -216,8 +216,7 @@ def _embedding_section(
         f"Two scatter plots of features, before and after, by {how}: "
         f"{len(set(map(str, labels)))} classes by colour and name, source hollow "
         "circles, target filled triangles.",
-        f"{how[0].upper() + how[1:]} of source and target rows together; each panel by "
-        "itself.",
+        f"By {how}, of source and target rows together, each panel by itself.",
     )
 
 
@@ -274,6 +273,8 @@ def _attribution_section(
         f"{len(chosen)} target images, each beside its maps: {shown}. "
         + "; ".join(" ".join(title.split()) for title in titles)
         + ".",
-        f"Each map by its own scale. Integrated gradients miss the change of a logit "
-        f"by at most {worst:.2g}.",
+        "Each map by its own scale. Integrated gradients miss the change of a logit by "
+        f"at most {worst:.2g}. A Grad-CAM of 0 says that the stage's channels, each by "
+        "its mean derivative, speak against the class everywhere; where dense layers "
+        "follow the stage, derivatives of both signs cancel in that mean.",
     )

@@ -15,7 +15,7 @@ OUTLIERS = 99.5
 
 
 def plot_attributions(
-    images: Shaped[Any, "n h w c"],
+    images: Shaped[Any, "n ..."],
     maps: Mapping[str, Any],
     *,
     titles: Sequence[str] | None = None,
@@ -92,6 +92,14 @@ def _draw(ax: Any, values: np.ndarray, signed: bool) -> None:
         ax.imshow(values, cmap="RdBu_r", vmin=-(most or 1.0), vmax=most or 1.0)
     else:
         ax.imshow(values, cmap="cividis", vmin=0.0, vmax=most or 1.0)
+    if most == 0:  # so that it is not taken for a map that failed to load
+        ax.text(
+            *(0.5, 0.5, "all 0"),
+            transform=ax.transAxes,
+            ha="center",
+            va="center",
+            color="white",
+        )
 
 
 def plot_columns(

@@ -1,6 +1,6 @@
 """Where rows lie: features in two dimensions, by class and domain, before and after."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,8 @@ def embed(
 
 def plot_embedding(
     panels: Mapping[str, Any],
-    labels: Shaped[Any, " n"],
-    domains: Shaped[Any, " n"],
+    labels: Sequence[Any] | Shaped[np.ndarray, " n"],
+    domains: Sequence[Any] | Shaped[np.ndarray, " n"],
     *,
     method: str = "pca",
     seed: int = 0,
@@ -91,7 +91,7 @@ def plot_embedding(
         ['before', 'after']
     """
     names = [
-        None if v is None or v != v else str(v) for v in np.asarray(labels).tolist()
+        None if v is None or v != v else str(v) for v in np.asarray(labels, object).tolist()
     ]
     sides = [str(domain) for domain in np.asarray(domains).tolist()]
     sizes = {len(names), len(sides), *(len(value) for value in panels.values())}
@@ -155,7 +155,7 @@ def _scatter(
             label=side,
         )
     outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
-    for name, shade in colours.items():
+    for name in colours:
         middle = np.median(places[[n == name for n in names]], axis=0)
         ax.annotate(
             name,
@@ -164,6 +164,5 @@ def _scatter(
             va="center",
             fontsize=11,
             fontweight="bold",
-            color=shade,
             path_effects=outline,
         )
