@@ -253,6 +253,11 @@ def _check_stage(stage: Stage) -> None:
         raise TypeError(
             f"penalties must be a tuple, (l2_sp(), ...), got {stage.penalties!r}"
         )
+    if stage.mixup and any(callable(penalty.term) for penalty in stage.penalties):
+        raise ValueError(
+            f"stage {stage.name!r} has mixup and a penalty that compares rows, or "
+            "predictions with labels, which mixed rows have two of: choose one"
+        )
     floats = [name for penalty in stage.penalties for name, _ in penalty.hparams]
     if len(set(floats)) < len(floats):
         raise ValueError(f"stage {stage.name!r} has a penalty twice: {floats}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from da_zoo.finetune.freezing import ENCODER
 from da_zoo.finetune.lora import LoRA
 from da_zoo.finetune.plan import FineTunePlan, Stage
 from da_zoo.finetune.protocols import (
@@ -12,7 +13,6 @@ from da_zoo.finetune.protocols import (
     vtab1k,
 )
 from da_zoo.finetune.rules import Rule, check_layers, inside_encoder
-from da_zoo.finetune.tuning import ENCODER
 
 __all__ = [
     "VTAB_TASKS",

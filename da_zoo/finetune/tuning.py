@@ -1,7 +1,6 @@
 """Phases of sequential transfer: learn on the source, then tune on target labels."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,25 +10,32 @@ from jaxtyping import PyTree
 from da_zoo.batch_norm import adopt_source
 from da_zoo.classifier import Classifier, classifier
 from da_zoo.compose import inherit
+from da_zoo.finetune.freezing import (
+    STATISTICS,
+    at_rest,
+    checked,
+    told,
+    trained_by,
+    trained_layers,
+    without_dropout,
+)
 from da_zoo.finetune.lora import LoRA, lora_network
 from da_zoo.finetune.mixup import MIXUP, mixed_forward
 from da_zoo.finetune.penalties import Penalty, Tuned
 from da_zoo.finetune.rules import (
     Rule,
-    check_rules,
     planned_optimizer,
     rule_for,
     validate_rules,
 )
 from da_zoo.naming import choose
 from da_zoo.network import Network, Train
-from da_zoo.partition import paths
 from da_zoo.settings import Classes, Training
 from da_zoo.stochastic_norm import stochastic_norm_network
 from da_zoo.supervised import supervised_phase, together
-from da_zoo.types import Batch, Key, Params, Phase, TrainState
+from da_zoo.types import Params, Phase, TrainState
 
-__all__ = ["STATISTICS", "source_phase", "source_then", "tuning_phase"]
+__all__ = ["source_phase", "source_then", "tuning_phase"]
 
 TARGET = frozenset({"target_labelled"})
 
@@ -96,101 +102,7 @@ def _from_source(
     return state._replace(params=params, stats=stats)
 
 
-ENCODER = Rule("^encoder", rate=0.0)
-"""The whole encoder frozen, statistics and all."""
-
-STATISTICS = ("train", "frozen", "eval")
-"""Of normalisation layers while tuning: "train" uses and updates batch statistics where
-the scale trains; "frozen" uses and keeps the source's; "eval" drops nothing out
-either. An encoder of which nothing trains is in "eval" anyway."""
-
-
 HEAD = "head_target/kernel"
-
-
-@functools.lru_cache(maxsize=256)
-def _checked(
-    init_params: Callable[..., Any], rules: tuple[Rule, ...], source_head: bool
-) -> Callable[..., Any]:
-    """Checks the rules where parameters have names: before any training."""
-
-    def init(key: Key, batch: Batch) -> Any:
-        params, stats, extra = init_params(key, batch)
-        tuned = dict(params)
-        if not source_head:
-            del tuned["head_source"]
-        check_rules(rules, tuned)
-        factors = [p for p in paths(tuned) if p.startswith("encoder/lora/")]
-        if factors and all(rule_for(rules, path).rate == 0 for path in factors):
-            raise ValueError(
-                "every factor of lora is frozen: name encoder/base/ in rules, or leave "
-                "the encoder out of them"
-            )
-        return params, stats, extra
-
-    return init
-
-
-def _told(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """Rules that say nothing share the program of none."""
-    trivial = all(rule.rate in (0.0, 1.0) and rule.decay for rule in rules)
-    return () if trivial else rules
-
-
-@functools.lru_cache(maxsize=256)
-def _trains(
-    rules: tuple[Rule, ...], source_head: bool = False
-) -> Callable[[str], bool]:
-    def trains(path: str) -> bool:
-        if path.startswith("head_source") and not source_head:
-            return False
-        return rule_for(rules, path).rate > 0
-
-    return trains
-
-
-@functools.lru_cache(maxsize=256)
-def _layers(rules: tuple[Rule, ...], root: str) -> Train:
-    """A normalisation layer whose scale is frozen keeps its statistics too."""
-    if all(rule.rate > 0 for rule in rules):
-        return True
-    trains = _trains(rules)
-    return lambda layer: trains(f"{root}/{layer}/scale")
-
-
-@functools.lru_cache(maxsize=256)
-def _without_dropout(network: Network) -> Network:
-    def apply(
-        params: Any, stats: Any, x: Any, *, key: Any = None, **options: Any
-    ) -> Any:
-        del key
-        return network.apply(params, stats, x, **options)
-
-    return network._replace(apply=apply)
-
-
-@functools.lru_cache(maxsize=256)
-def _at_rest(network: Network, rules: tuple[Rule, ...]) -> Network:
-    """A wholly frozen encoder encodes as it predicts: nothing is dropped out either.
-
-    Whether it is so, its paths say, however the rules are spelled.
-    """
-    trains = _trains(rules)
-
-    def apply(
-        params: Any,
-        stats: Any,
-        x: Any,
-        *,
-        train: Train = False,
-        key: Any = None,
-        **options: Any,
-    ) -> Any:
-        if not any(trains(f"encoder/{path}") for path in paths(params)):
-            train, key = False, None
-        return network.apply(params, stats, x, train=train, key=key, **options)
-
-    return network._replace(apply=apply)
 
 
 def tuning_phase(
@@ -264,10 +176,10 @@ def tuning_phase(
         network = stochastic_norm_network(network, stochastic_norm)
     inner = network
     if statistics == "eval":
-        inner = _without_dropout(network)
+        inner = without_dropout(network)
     elif any(rule.rate == 0 for rule in rules):
-        inner = _at_rest(network, rules)
-    train = _layers(rules, root) if statistics == "train" else False
+        inner = at_rest(network, rules)
+    train = trained_layers(rules, root) if statistics == "train" else False
     shape = (classes.width, classes.shared, training.batch_norm)
     model = _tuned_model(inner, *shape, train)
     tuned = Tuned(
@@ -283,7 +195,7 @@ def tuning_phase(
     source_head = "source" in streams or any(p.source_head for p in penalties)
 
     model = model._replace(
-        init_params=_checked(model.init_params, rules, source_head),
+        init_params=checked(model.init_params, rules, source_head),
         # Predicting drops nothing out anyway: one program for all.
         predict=_tuned_model(network, *shape, True).predict,
     )
@@ -317,8 +229,8 @@ def tuning_phase(
         training,
         uses=streams,
         alignment=term,
-        wrt=_trains(rules, source_head),
-        optimizer=planned_optimizer(training.optimizer, _told(rules), factor, rates),
+        wrt=trained_by(rules, source_head),
+        optimizer=planned_optimizer(training.optimizer, told(rules), factor, rates),
         hparams=hparams,
         warm_start=take_over,
         share=share,

@@ -91,7 +91,8 @@ def plot_embedding(
         ['before', 'after']
     """
     names = [
-        None if v is None or v != v else str(v) for v in np.asarray(labels, object).tolist()
+        None if v is None or v != v else str(v)
+        for v in np.asarray(labels, object).tolist()
     ]
     sides = [str(domain) for domain in np.asarray(domains).tolist()]
     sizes = {len(names), len(sides), *(len(value) for value in panels.values())}

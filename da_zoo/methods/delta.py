@@ -5,7 +5,7 @@ from typing import Unpack
 
 from da_zoo.finetune import FineTunePlan, Rule, Stage
 from da_zoo.finetune import delta as penalty
-from da_zoo.finetune.tuning import ENCODER
+from da_zoo.finetune.freezing import ENCODER
 from da_zoo.network import Network
 from da_zoo.registry import Hyperparameter, MethodSpec
 from da_zoo.settings import Continuous, Settings
