@@ -85,6 +85,7 @@ def forecast(
     """
     assert source.y is not None
     source = source.take(np.flatnonzero(source.labelled))
+    assert source.y is not None
     held = subsample(len(source.x), max(1, len(source.x) // 5), seed)
     kept = np.setdiff1d(np.arange(len(source.x)), held)
     if source.continuous:

@@ -62,23 +62,21 @@ def named_pair(
         >>> pair.source.x.shape, pair.same_task
         ((560, 8, 8, 3), False)
     """
-    sides = [_side(name) for name in (source, target)]
+    sides = (_side(source), _side(target))
     pools = [side.domain.pool for side in sides]
     if not any(set(pools) <= set(family) for family in FAMILIES):
         raise ValueError(
             f"{pools[0]} and {pools[1]} are built by different rules; give two pools "
             f"of one group: {'; '.join(', '.join(f) for f in FAMILIES)}"
         )
-    scenario = Scenario(f"{source} to {target}", *sides)
+    scenario = Scenario(f"{source} to {target}", sides[0], sides[1])
     data = build(scenario, seed=seed, data_dir=data_dir)
-    rows = [
-        _rows(name, split)
-        for name, split in (
-            (source, data.source_train),
-            (target, data.target_train),
-        )
-    ]
-    return NamedPair(*rows, scenario.same_task, scenario.label_sets)
+    return NamedPair(
+        _rows(source, data.source_train),
+        _rows(target, data.target_train),
+        scenario.same_task,
+        scenario.label_sets,
+    )
 
 
 def _side(name: str) -> Side:

@@ -40,13 +40,12 @@ def advice_text(advice: "Advice") -> str:
         Paragraphs and tables, one section a question.
     """
     sections = [
-        _head(advice),
         ("How far apart are the domains?", _distances(advice)),
         ("Is the task the same?", _task(advice)),
         ("What does the source promise?", _forecast(advice)),
     ]
-    lines = list(sections[0])
-    for title, body in sections[1:]:
+    lines = list(_head(advice))
+    for title, body in sections:
         lines += ["", title, *(f"  {line}".rstrip() for line in body)]
     for case in advice.cases:
         title = "What can be tried, and what has worked?"

@@ -1,5 +1,6 @@
 """Pooling to a fixed size, whatever the size of the image."""
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -35,11 +36,11 @@ def adaptive_mean_pool(
     """
     # A sum of products per axis: a handful of pixels, and any cell size.
     if x.shape[1] != height:
-        rows = _averages(x.shape[1], height).astype(x.dtype)
+        rows = jnp.asarray(_averages(x.shape[1], height), x.dtype)
         x = (rows[None] @ x.reshape(*x.shape[:2], -1)).reshape(
             x.shape[0], height, *x.shape[2:]
         )
     if x.shape[2] != width:
-        columns = _averages(x.shape[2], width).astype(x.dtype)
+        columns = jnp.asarray(_averages(x.shape[2], width), x.dtype)
         x = columns[None, None] @ x
     return x

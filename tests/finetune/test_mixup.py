@@ -108,3 +108,9 @@ def test_tokens_do_not_mix():
     tokens = rows._replace(x=rows.x.astype(jnp.int32))
     with pytest.raises(ValueError, match=r"continuous inputs.*mixup=0"):
         phase.adapter.update(state, batch._replace(target_labelled=tokens))
+
+
+def test_mixed_rows_have_no_one_label_for_a_penalty():
+    plan = FineTunePlan((Stage("tune", mixup=0.2, penalties=(co_tuning(),)),))
+    with pytest.raises(ValueError, match="mixup and a penalty that compares rows"):
+        plan.recipe(network_by_name("mlp"), classes=3)
