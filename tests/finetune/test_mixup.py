@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from da_zoo import network_by_name
-from da_zoo.finetune import FineTunePlan, Stage
+from da_zoo.finetune import FineTunePlan, Stage, co_tuning
 from da_zoo.finetune.mixup import _draw
 from da_zoo.settings import Continuous
 from da_zoo.testing import check_adapter, example_batch, toy_data, toy_regression
