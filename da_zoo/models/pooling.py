@@ -30,17 +30,14 @@ def adaptive_mean_pool(
         [n, height, width, c]; ``x`` itself where it has that size.
 
     Example:
-        >>> import jax.numpy as jnp
         >>> adaptive_mean_pool(jnp.arange(3.0).reshape(1, 3, 1, 1), 2, 1)[0, :, 0, 0]
         Array([0.5, 1.5], dtype=float32)
     """
     # A sum of products per axis: a handful of pixels, and any cell size.
     if x.shape[1] != height:
-        rows = jnp.asarray(_averages(x.shape[1], height), x.dtype)
-        x = (rows[None] @ x.reshape(*x.shape[:2], -1)).reshape(
-            x.shape[0], height, *x.shape[2:]
-        )
+        rows = _averages(x.shape[1], height).astype(x.dtype)
+        x = jnp.einsum("ph,nhwc->npwc", rows, x)
     if x.shape[2] != width:
-        columns = jnp.asarray(_averages(x.shape[2], width), x.dtype)
-        x = columns[None, None] @ x
+        columns = _averages(x.shape[2], width).astype(x.dtype)
+        x = jnp.einsum("qw,nhwc->nhqc", columns, x)
     return x

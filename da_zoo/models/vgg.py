@@ -131,17 +131,19 @@ class VGG(nn.Module):
                 f"{x.shape[1:3]}"
             )
         stages = {}
+        # Not layers.max_pool: XLA:CPU (jax 0.10.2) gives wrong gradients for its
+        # reshape and maximum behind a batch normalisation of fewer rows than channels.
+        halve = functools.partial(nn.max_pool, window_shape=(2, 2), strides=(2, 2))
         for number in self.convolutions:
             group, place = map(int, number.split("_"))
             if group > 1 and place == 1:
-                x = nn.max_pool(x, (2, 2), (2, 2))
+                x = halve(x)
             width = self.width * min(2 ** (group - 1), 8)
             x = Conv(width, (3, 3), padding=((1, 1), (1, 1)), name=f"conv{number}")(x)
             if self.normalise:
                 x = batch_norm(x, name=f"bn{number}", train=train, weight=weight)
             stages[f"conv{number}"] = x = nn.relu(x)
-        x = nn.max_pool(x, (2, 2), (2, 2))
-        x = adaptive_mean_pool(x, SIDE, SIDE).reshape(x.shape[0], -1)
+        x = adaptive_mean_pool(halve(x), SIDE, SIDE).reshape(x.shape[0], -1)
         for name in ("fc6", "fc7"):
             stages[name] = x = nn.relu(nn.Dense(self.hidden, name=name)(x))
             x = nn.Dropout(self.dropout)(x, deterministic=deterministic)

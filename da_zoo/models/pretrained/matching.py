@@ -141,7 +141,8 @@ def match(
         ('params/d/bias (fc.bias)',)
     """
     filled: dict[str, Shaped[np.ndarray, ...]] = {}
-    missing, mismatched = [], []
+    missing: list[str] = []
+    mismatched: list[str] = []
     used: set[str] = set()
     heads = [entry for entry in layout.entries if entry.ours.startswith("head/")]
     with_head = head and any(_found(entry, weights) for entry in heads)
