@@ -131,8 +131,8 @@ class VGG(nn.Module):
                 f"{x.shape[1:3]}"
             )
         stages = {}
-        # Not layers.max_pool: XLA:CPU (jax 0.10.2) gives wrong gradients for its
-        # reshape and maximum behind a batch normalisation of fewer rows than channels.
+        # Not layers.max_pool: at 2 images of 64 x 96 XLA:CPU (jax 0.10.2) gave wrong
+        # gradients for its reshape and maximum behind a batch normalisation.
         halve = functools.partial(nn.max_pool, window_shape=(2, 2), strides=(2, 2))
         for number in self.convolutions:
             group, place = map(int, number.split("_"))

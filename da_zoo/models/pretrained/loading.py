@@ -192,7 +192,12 @@ def _matched(
     }
     width = network.features_dim or -1
     shapes |= {"head/kernel": (width, -1), "head/bias": (-1,)}
-    layout, weights = choose_layout(read_weights(path), layouts)
+    try:
+        layout, weights = choose_layout(read_weights(path), layouts)
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from None
     filled, report = match(weights, layout, shapes, head=head is not None)
     return filled, report, layout, init
 

@@ -118,7 +118,10 @@ def test_the_head_is_taken_skipped_or_absent(save):
             WEIGHTS | {"fc.weight": np.ones((7, 4))},
             r"head/kernel: \(4, 7\) instead of \(3, -1\)",
         ),
-        ({"conv1.weight": np.ones(3)}, "another network.*'body.weight' .one."),
+        (
+            {"conv1.weight": np.ones(3)},
+            "w.safetensors: .*another network.*'body.weight'",
+        ),
     ],
 )
 def test_strict_loading_names_what_does_not_fit(save, weights, message):
