@@ -86,10 +86,39 @@ def test_the_example_of_the_transferability_page_runs(capsys):
         exec(block, space)
     assert "Kendall" in capsys.readouterr().out
     # What the page concludes from its table.
-    (table,) = blocks("docs/transferability.md", "text")
+    table, _ = blocks("docs/transferability.md", "text")
     shown = [line.split("  ")[0] for line in table.splitlines()[1:5]]
     assert shown == list(space["ranking"].sources)
     assert max(space["accuracy"], key=space["accuracy"].get) == shown[0] == "near"
+
+
+def test_the_commands_of_the_transferability_page_exist():
+    (block,) = blocks("docs/transferability.md", "console")
+    lines = block.replace("\\\n", " ").splitlines()
+    assert [line.split()[1] for line in lines] == ["bench", "advise"]
+    for line in lines:
+        _parser().parse_args(shlex.split(line)[1:])
+
+
+def test_the_example_of_the_interpretability_page_runs(capsys):
+    space: dict = {}
+    for block in blocks("docs/interpretability.md", "python"):
+        exec(block, space)
+    told = capsys.readouterr().out.splitlines()
+    shown, maps = (
+        text.splitlines() for text in blocks("docs/interpretability.md", "text")
+    )
+    assert float(told[0]) + 0.1 < float(told[1])  # tuning helps
+    table = [[line.split()[0] for line in lines[2:6]] for lines in (told, shown)]
+    assert table[0] == table[1] == ["part", "conv_0", "conv_1", "dense_0"]
+    similar = [
+        part.cka
+        for part in space["what_moved"](
+            space["network"], space["before"], space["after"], space["x"]
+        ).parts
+    ]
+    assert similar == sorted(similar, reverse=True)  # as the page concludes
+    assert told[6:] == maps
 
 
 def test_the_commands_of_the_readme_exist(capsys):
