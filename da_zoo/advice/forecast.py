@@ -83,13 +83,12 @@ def forecast(
         >>> forecast(from_arrays("s", x, y), from_arrays("t", x, y)).scores["nce"].value
         0.0
     """
-    assert source.y is not None
     source = source.take(np.flatnonzero(source.labelled))
-    assert source.y is not None
+    own: Any = source.y
     held = subsample(len(source.x), max(1, len(source.x) // 5), seed)
     kept = np.setdiff1d(np.arange(len(source.x)), held)
     if source.continuous:
-        values = source.y.astype(np.float64)
+        values = own.astype(np.float64)
         spread = values[kept].std()
         if not spread > 0:
             raise ValueError(f"{source.name}: labels are the same in every row")
@@ -97,7 +96,7 @@ def forecast(
         names: Any = np.array([])
         classes: Any = Continuous(1)
     else:
-        names, labels = np.unique(source.y, return_inverse=True)
+        names, labels = np.unique(own, return_inverse=True)
         if len(names) < 2:
             raise ValueError(
                 f"{source.name}: labels hold one class, {names[0]}; there is nothing "
@@ -160,8 +159,8 @@ def _numbers(
     model: _Model,
     kept: np.ndarray,
 ) -> Forecast:
-    assert asked.y is not None and source.y is not None
-    values = asked.y.astype(np.float64)
+    theirs: Any = asked.y
+    values = theirs.astype(np.float64)
     if not values.std() > 0:
         return found
     centred = (values - values.mean()) / values.std()
@@ -172,7 +171,8 @@ def _numbers(
     )
     agreement = None
     if source.continuous:
-        own = source.y[kept].astype(np.float64)
+        learnt: Any = source.y
+        own = learnt[kept].astype(np.float64)
         told = np.asarray(seen.logits["source"])[:, :1]
         agreement = r2(told, ((values - own.mean()) / own.std())[:, None])
     return found._replace(scores={"logme": score}, agreement=agreement, majority=0.0)
@@ -188,8 +188,8 @@ def _classes(
     raw: np.ndarray,
     seed: int,
 ) -> Forecast:
-    assert asked.y is not None
-    wanted, labels = np.unique(asked.y, return_inverse=True)
+    theirs: Any = asked.y
+    wanted, labels = np.unique(theirs, return_inverse=True)
     if len(wanted) < 2:
         return found
     scores: dict[str, Score] = {}
@@ -211,7 +211,7 @@ def _classes(
             against,
         )
         if np.intersect1d(names, wanted).size:
-            agreement = float(np.mean(names[guess] == asked.y))
+            agreement = float(np.mean(names[guess] == theirs))
             majority = float(np.bincount(labels).max() / len(labels))
     scores["logme"] = Score(
         logme(features=features, labels=labels),

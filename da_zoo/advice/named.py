@@ -62,14 +62,14 @@ def named_pair(
         >>> pair.source.x.shape, pair.same_task
         ((560, 8, 8, 3), False)
     """
-    sides = (_side(source), _side(target))
-    pools = [side.domain.pool for side in sides]
+    first, second = _side(source), _side(target)
+    pools = [side.domain.pool for side in (first, second)]
     if not any(set(pools) <= set(family) for family in FAMILIES):
         raise ValueError(
             f"{pools[0]} and {pools[1]} are built by different rules; give two pools "
             f"of one group: {'; '.join(', '.join(f) for f in FAMILIES)}"
         )
-    scenario = Scenario(f"{source} to {target}", sides[0], sides[1])
+    scenario = Scenario(f"{source} to {target}", first, second)
     data = build(scenario, seed=seed, data_dir=data_dir)
     return NamedPair(
         _rows(source, data.source_train),

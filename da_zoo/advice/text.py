@@ -39,12 +39,12 @@ def advice_text(advice: "Advice") -> str:
     Returns:
         Paragraphs and tables, one section a question.
     """
-    sections = [
+    sections = (
         ("How far apart are the domains?", _distances(advice)),
         ("Is the task the same?", _task(advice)),
         ("What does the source promise?", _forecast(advice)),
-    ]
-    lines = list(_head(advice))
+    )
+    lines = _head(advice)
     for title, body in sections:
         lines += ["", title, *(f"  {line}".rstrip() for line in body)]
     for case in advice.cases:

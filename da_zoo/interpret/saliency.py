@@ -11,7 +11,7 @@ from da_zoo.interpret.model import Model, as_inputs, chosen_classes
 
 __all__ = ["compiled", "input_gradient", "saliency"]
 
-Logits = Callable[[Any], Any]
+Logits = Callable[[Any], Any] | Model
 
 
 def saliency(
