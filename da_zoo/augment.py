@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, Shaped
 
+from da_zoo.corruption import shuffle_features
+from da_zoo.crops import crop_images
 from da_zoo.losses.weighting import weighted_mean
 from da_zoo.naming import choose
 from da_zoo.types import Key
@@ -45,6 +47,8 @@ BRIGHTNESS = 0.2
 WEAK_NOISE = 0.1
 STRONG_NOISE = 0.3
 DROP = 0.2
+SHUFFLED = 0.6
+"""Share of shuffled features, as in SCARF."""
 
 
 class Augmentation(NamedTuple):
@@ -174,7 +178,11 @@ def _moments(x: Rows, weight: Weight) -> tuple[Array, Array]:
 
 
 def add_noise(
-    key: Key, x: Rows, weight: Weight = None, *, scale: float = WEAK_NOISE
+    key: Key,
+    x: Rows,
+    weight: Weight = None,
+    *,
+    scale: float | Float[Array, ""] = WEAK_NOISE,
 ) -> Rows:
     """Adds Gaussian noise of ``scale`` standard deviations of each feature.
 
@@ -214,16 +222,20 @@ def drop_features(
     return jnp.where(dropped, _moments(x, weight)[0][None], x)
 
 
+def _image(x: Array) -> Array:
+    if x.ndim != 4:
+        raise ValueError(
+            f"augmentation for images needs inputs [n, h, w, c], got {x.shape}; "
+            'use augmentation="vectors" or "auto"'
+        )
+    return x
+
+
 def _image_views(*, flip: bool = False) -> Augmentation:
     def weak(key: Key, x: Array, weight: Weight) -> Array:
         del weight
-        if x.ndim != 4:
-            raise ValueError(
-                f"augmentation for images needs inputs [n, h, w, c], got {x.shape}; "
-                'use augmentation="vectors" or "auto"'
-            )
         key_shift, key_flip = jax.random.split(key)
-        moved = shift_images(key_shift, x)
+        moved = shift_images(key_shift, _image(x))
         return flip_images(key_flip, moved) if flip else moved
 
     def strong(key: Key, x: Array, weight: Weight) -> Array:
@@ -232,6 +244,25 @@ def _image_views(*, flip: bool = False) -> Augmentation:
         return cut_out(key_cut, lit)
 
     return Augmentation(_on_leaves(weak), _on_leaves(strong))
+
+
+def _cropped_views() -> Augmentation:
+    def weak(key: Key, x: Array, weight: Weight) -> Array:
+        del weight
+        return crop_images(key, _image(x))
+
+    def strong(key: Key, x: Array, weight: Weight) -> Array:
+        key_crop, key_light = jax.random.split(key)
+        return adjust_light(key_light, weak(key_crop, x, weight))
+
+    return Augmentation(_on_leaves(weak), _on_leaves(strong))
+
+
+def _shuffled_views() -> Augmentation:
+    def strong(key: Key, x: Array, weight: Weight) -> Array:
+        return shuffle_features(key, x, weight, share=SHUFFLED)[0]
+
+    return Augmentation(_unchanged, _on_leaves(strong))
 
 
 def _vector_views() -> Augmentation:
@@ -287,12 +318,16 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     ),
     "images": _IMAGES,
     "images_flip": _image_views(flip=True),
+    "crops": _cropped_views(),
     "vectors": _VECTORS,
+    "shuffled": _shuffled_views(),
     "none": Augmentation(_unchanged, _unchanged),
 }
 """``images``: weak = shift; strong = shift, light, cut-out. ``images_flip``: both may
-mirror too. ``vectors``: weak = a little noise; strong = more noise, dropped features.
-``auto``: images for inputs of rank 4, vectors for others. ``none``: the input itself.
+mirror too. ``crops``: weak = crop; strong = crop, light. ``vectors``: weak = a little
+noise; strong = more noise, dropped features. ``shuffled``: weak = the input itself;
+strong = features swapped with other rows'. ``auto``: images for inputs of rank 4,
+vectors for others. ``none``: the input itself.
 """
 
 

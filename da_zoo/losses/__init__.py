@@ -21,6 +21,7 @@ from da_zoo.losses.multilinear import (
     random_multilinear,
     random_projections,
 )
+from da_zoo.losses.ntxent import ntxent
 from da_zoo.losses.nuclear_wasserstein import nuclear_wasserstein
 from da_zoo.losses.regression import squared_error
 from da_zoo.losses.sinkhorn import (
@@ -53,6 +54,7 @@ __all__ = [
     "margin_disparity",
     "mmd_squared",
     "multilinear",
+    "ntxent",
     "nuclear_wasserstein",
     "random_multilinear",
     "random_projections",
