@@ -13,6 +13,7 @@ from da_zoo.data.arrays import ArrayData
 from da_zoo.fit_all import fit_all
 from da_zoo.loop import FitResult, NonFiniteLossError, fit
 from da_zoo.methods import METHODS
+from da_zoo.methods.pretraining import pretrain
 from da_zoo.models import network_by_name
 from da_zoo.network import Network, network_from_linen, network_from_nnx
 from da_zoo.precision import with_precision
@@ -84,6 +85,7 @@ __all__ = [
     "network_by_name",
     "network_from_linen",
     "network_from_nnx",
+    "pretrain",
     "schedules",
     "start_from",
     "transferability",
