@@ -9,6 +9,7 @@ import pytest
 from da_zoo import METHODS
 from da_zoo.catalogue import catalogue
 from da_zoo.cli import _parser, main
+from da_zoo.methods.pretraining import PRETRAINING
 from da_zoo.programs import forget_programs
 from tests.models.formula import write_state
 
@@ -78,6 +79,24 @@ def test_the_examples_of_the_backbones_page_run(tmp_path, monkeypatch, capsys):
         "['encoder', 'head_source', 'head_target']",
         "['body.weight', 'body.bias', 'fc.weight', 'fc.bias']",
     ]
+
+
+def test_the_examples_of_the_pretraining_page_run_and_its_table_is_the_registry(capsys):
+    space: dict = {}
+    for block in blocks("docs/pretraining.md", "python"):
+        exec(block, space)
+    told = capsys.readouterr().out.splitlines()
+    assert told == [
+        "masked_features 400 None",
+        "(2, 2, 20)",
+        "['accuracy', 'pretrain_loss']",
+    ]
+    text = (ROOT / "docs/pretraining.md").read_text(encoding="utf-8")
+    for spec in PRETRAINING.values():
+        inputs = spec.inputs + (", labels" if spec.labelled else "")
+        row = f"| `{spec.name}` | {inputs} | {spec.summary} | {spec.paper} |"
+        assert row in text
+        assert f"- `{spec.name}`: {spec.departures}" in text
 
 
 def test_the_example_of_the_transferability_page_runs(capsys):
