@@ -54,7 +54,8 @@ def occlusion(
     _, height, width, _ = images.shape
     if not 1 <= patch <= min(height, width):
         raise ValueError(f"patch must be 1..{min(height, width)}, got {patch}")
-    score = compiled(logits, logits)
+    function: Any = logits
+    score = compiled(logits, function)
     whole = score(images)
     which = chosen_classes(whole, classes)[:, None]
     found = np.empty(images.shape[:3], np.float32)
