@@ -46,8 +46,8 @@ class ResNet(nn.Module):
         >>> module, x = ResNet(width=4), jnp.ones((2, 32, 32, 3))
         >>> run = functools.partial(module.init_with_output, train=False)
         >>> outputs, variables = jax.eval_shape(run, jax.random.key(0), x)
-        >>> outputs.features.shape, list(outputs.stages)[:3]
-        ((2, 32), ['stem', 'layer1_0', 'layer1_1'])
+        >>> outputs.features.shape, outputs.stages["layer1_1"].shape
+        ((2, 32), (2, 8, 8, 4))
 
     References:
         He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1.
