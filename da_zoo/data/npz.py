@@ -21,12 +21,15 @@ class Digits(NamedTuple):
     y_test: Int[np.ndarray, " m"]
 
 
-def load_npz(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def load_npz(
+    path: str | Path, names: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, np.ndarray]:
     """Reads arrays from a ``.npz`` file, never unpickling anything.
 
     Args:
         path: of the file.
         names: arrays that it must hold.
+        optional: arrays that are read where it holds them.
 
     Raises:
         ValueError: if the file is missing, corrupt, holds pickled objects or lacks an
@@ -52,7 +55,8 @@ def load_npz(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
                 raise ValueError(
                     f"{path} lacks the arrays {missing}; it has {archive.files}"
                 )
-            return {name: archive[name] for name in names}
+            more = [name for name in optional if name in archive.files]
+            return {name: archive[name] for name in (*names, *more)}
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(
             f"{path} is corrupt or truncated ({error}); fetch it again"

@@ -69,7 +69,9 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int = 2000) -> Any:
     tokenizer = library.Tokenizer(library.models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = library.normalizers.BertNormalizer(lowercase=True)
     split = library.pre_tokenizers
-    tokenizer.pre_tokenizer = split.Sequence([split.Metaspace(), split.Punctuation()])
+    tokenizer.pre_tokenizer = split.Sequence(
+        [split.WhitespaceSplit(), split.Metaspace(), split.Punctuation()]
+    )
     tokenizer.decoder = library.decoders.Metaspace()
     trainer = library.trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=list(SPECIAL_TOKENS), show_progress=False

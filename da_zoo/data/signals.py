@@ -1,0 +1,200 @@
+"""Signals and time series, from an ``.npz`` archive or a long CSV file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from da_zoo.data.csv_rows import CsvRows, read_csv
+from da_zoo.data.npz import load_npz
+from da_zoo.data.text import label_numbers
+
+__all__ = ["Signals", "read_signals", "windows"]
+
+
+class Signals(NamedTuple):
+    """Windows of one domain.
+
+    Example:
+        >>> Signals(np.zeros((2, 8, 1), np.float32), None, ()).x.shape
+        (2, 8, 1)
+    """
+
+    x: Float[np.ndarray, "n t c"]
+    """float32 [n, time, channels], in the file's units."""
+    y: Int[np.ndarray, " n"] | None
+    """int32 classes; None where there are none."""
+    classes: tuple[str, ...]
+    """Names of the classes; () where the file has numbers, or none."""
+
+
+def windows(
+    series: Shaped[np.ndarray, "time ..."], length: int, hop: int
+) -> Shaped[np.ndarray, "n length ..."]:
+    """Cuts a series into windows; one that would run past its end is left out.
+
+    Args:
+        series: [time, ...]: samples, or a label for each of them.
+        length: samples in a window.
+        hop: samples from one window's start to the next: under ``length`` they overlap,
+            and then windows of test rows must come from other series than those of
+            training rows.
+
+    Returns:
+        [n, length, ...] with n = (time - length) // hop + 1, or 0 of a series that is
+        too short.
+
+    Raises:
+        ValueError: if length or hop is under 1.
+
+    Example:
+        >>> windows(np.arange(7), 3, 2)
+        array([[0, 1, 2],
+               [2, 3, 4],
+               [4, 5, 6]])
+    """
+    for name, value in (("length", length), ("hop", hop)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    starts = np.arange(0, len(series) - length + 1, hop)
+    return series[starts[:, None] + np.arange(length)]
+
+
+def read_signals(
+    path: str | Path,
+    *,
+    length: int | None = None,
+    hop: int | None = None,
+    label: str | None = "label",
+    series: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> Signals:
+    """Reads windows from an ``.npz`` archive, or cuts them from a long CSV file.
+
+    The archive holds ``x`` [n, time, channels], or [n, time] of one channel, and maybe
+    ``y`` [n], integers from 0. The CSV file has a header and one row a sample, in the
+    order of time: a column for each channel, maybe one of class names, and maybe one
+    that names the recording, whose windows then never mix with another's. A window
+    whose samples have several labels is left out.
+
+    Args:
+        path: of the file, which ends in ``.npz`` or ``.csv``.
+        length: samples in a window of a CSV file.
+        hop: samples from one start to the next; None means ``length``.
+        label: the CSV's column of class names; None reads no labels.
+        series: the CSV's column of recordings; None means that there is one.
+        classes: the names in the order of their numbers, from the source say; None
+            sorts those found.
+
+    Returns:
+        The windows, not scaled: see :func:`da_zoo.data.z_score.fit_z_score`.
+
+    Raises:
+        ValueError: for a file that is missing, of another type, empty, pickled, ragged
+            or not UTF-8, for a cell that is no finite number, or if no window fits; the
+            message names file, line and column.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "signals.npz"
+        >>> np.savez(path, x=np.zeros((3, 16)), y=np.array([0, 1, 1]))
+        >>> read_signals(path).x.shape
+        (3, 16, 1)
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        return _from_npz(path)
+    if path.suffix != ".csv":
+        raise ValueError(f"{path} must end in .npz or .csv")
+    if length is None:
+        raise ValueError(f"{path} is a long table: give the windows' length=")
+    return _from_csv(read_csv(path), length, hop or length, label, series, classes)
+
+
+def _from_npz(path: Path) -> Signals:
+    arrays = load_npz(path, ("x",), optional=("y",))
+    x, y = arrays["x"], arrays.get("y")
+    if x.dtype.kind not in "biuf" or x.ndim not in (2, 3) or not x.size:
+        raise ValueError(
+            f"{path}: x must be numbers [n, time, channels], got {x.dtype} {x.shape}"
+        )
+    x = x.astype(np.float32)
+    bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{path}: x has NaN or infinite values in {int(bad.sum())} windows, the "
+            f"first is {int(np.argmax(bad))}"
+        )
+    if y is not None:
+        plain = y.dtype.kind in "iu" and y.shape == x.shape[:1]
+        if not plain or y.min() < 0:
+            raise ValueError(
+                f"{path}: y must be {len(x)} integers from 0, got {y.dtype} {y.shape}"
+            )
+        y = y.astype(np.int32)
+    return Signals(x.reshape(*x.shape[:2], -1), y, ())
+
+
+def _from_csv(
+    table: CsvRows,
+    length: int,
+    hop: int,
+    label: str | None,
+    series: str | None,
+    classes: Sequence[str] | None,
+) -> Signals:
+    apart = [name for name in (label, series) if name is not None]
+    channels = [name for name in table.header if name not in apart]
+    if not channels:
+        raise ValueError(f"{table.path} has no column of numbers beside {apart}")
+    x = np.stack([_numbers(table, name) for name in channels], axis=1)
+    numbers, names = None, ()
+    if label is not None:
+        where = [
+            (f"{table.path}, line {line}, column {label!r}", cell.strip())
+            for line, cell in table.column(label)
+        ]
+        numbers, names = label_numbers(where, classes)
+    recordings = np.zeros(len(x))
+    if series is not None:
+        recordings = np.array([cell for _, cell in table.column(series)])
+    cut, kept = [], []
+    # In the file's order; rows of a recording need not lie together.
+    for name in dict.fromkeys(recordings.tolist()):
+        own = recordings == name
+        cut.append(windows(x[own], length, hop))
+        if numbers is not None:
+            kept.append(windows(numbers[own], length, hop))
+    found = np.concatenate(cut)
+    if not len(found):
+        raise ValueError(
+            f"{table.path}: no recording has length={length} samples; the file has "
+            f"{len(x)} rows"
+        )
+    if numbers is None:
+        return Signals(found, None, ())
+    each = np.concatenate(kept)
+    pure = (each == each[:, :1]).all(axis=1)
+    if not pure.any():
+        raise ValueError(
+            f"{table.path}: no window of length={length} has one label throughout"
+        )
+    return Signals(found[pure], each[pure, 0], names)
+
+
+def _numbers(table: CsvRows, name: str) -> Float[np.ndarray, " n"]:
+    """Reads a column of finite numbers."""
+    values = np.empty(len(table.rows), np.float32)
+    for row, (line, cell) in enumerate(table.column(name)):
+        try:
+            values[row] = float(cell)
+        except ValueError:
+            values[row] = np.nan
+        if not np.isfinite(values[row]):
+            raise ValueError(
+                f"{table.path}, line {line}, column {name!r}: {cell!r} is no finite "
+                "number; impute it or drop the recording"
+            )
+    return values
