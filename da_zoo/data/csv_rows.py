@@ -100,10 +100,10 @@ def read_csv(path: str | Path) -> CsvRows:
         raise ValueError(f"{name} has more than one column called {twice}")
     if not rows:
         raise ValueError(f"{name} has a header but no rows")
-    for line, cells in rows:
-        if len(cells) != len(header):
+    for line, row in rows:
+        if len(row) != len(header):
             raise ValueError(
-                f"{name}, line {line}: {len(cells)} cells where the header has "
+                f"{name}, line {line}: {len(row)} cells where the header has "
                 f"{len(header)} ({', '.join(header)}); quote cells that hold commas"
             )
     return CsvRows(name, header, tuple(rows))

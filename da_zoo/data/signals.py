@@ -150,7 +150,8 @@ def _from_csv(
     if not channels:
         raise ValueError(f"{table.path} has no column of numbers beside {apart}")
     x = np.stack([_numbers(table, name) for name in channels], axis=1)
-    numbers, names = None, ()
+    numbers: Int[np.ndarray, " n"] | None = None
+    names: tuple[str, ...] = ()
     if label is not None:
         where = [
             (f"{table.path}, line {line}, column {label!r}", cell.strip())

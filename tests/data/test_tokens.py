@@ -1,9 +1,11 @@
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
+from da_zoo import ArrayData, fit, methods, network_by_name
 from da_zoo.data import tokens
 from da_zoo.data.tokens import (
     SPECIAL_TOKENS,
@@ -103,6 +105,45 @@ def test_equal_texts_give_an_equal_tokenizer_in_every_process(tokenizer):
         [sys.executable, "-c", program], capture_output=True, check=True
     )
     assert told.stdout.decode() == tokenizer.to_str()
+
+
+@pytest.fixture(scope="module")
+def trained(tokenizer):
+    """A small encoder, trained on the first two texts against the last two."""
+    network = network_by_name(
+        "bert",
+        vocabulary=tokenizer.get_vocab_size(),
+        width=8,
+        depth=1,
+        heads=2,
+        max_length=60,
+        dropout=0.0,
+    )
+    recipe = methods.source_only(
+        network, classes=2, optimizer="adam", learning_rate=0.01
+    )
+    data = ArrayData(source=(encode(tokenizer, TEXTS, length=60), [0, 0, 1, 1]))
+    return fit(recipe, data, jax.random.key(0), steps=60, batch_size=4)
+
+
+def test_ids_are_learned_from(trained, tokenizer):
+    # Were they taken for floats or pixels, 255 ids would be one.
+    losses = trained.history["source/task_loss"]
+    assert losses[-1] < 0.2 < 0.5 < losses[0]
+    logits = trained.predict(encode(tokenizer, TEXTS, length=60)).logits["target"]
+    assert np.argmax(logits, axis=1).tolist() == [0, 0, 1, 1]
+
+
+def test_padding_does_not_change_features(trained, tokenizer):
+    short = max(len(tokenizer.encode(text).ids) for text in TEXTS)
+    assert short < 50
+    few, many = (
+        trained.predict(encode(tokenizer, TEXTS, length=length)).features
+        for length in (short, 60)
+    )
+    np.testing.assert_allclose(few, many, atol=1e-5)
+    # They do tell texts apart.
+    assert np.abs(few[0] - few[2]).max() > 0.1
 
 
 def test_bad_arguments_are_named(tokenizer, tmp_path):
