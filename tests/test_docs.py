@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from da_zoo import METHODS
@@ -138,6 +139,27 @@ def test_the_example_of_the_interpretability_page_runs(capsys):
     ]
     assert similar == sorted(similar, reverse=True)  # as the page concludes
     assert told[6:] == maps
+
+
+def test_the_example_of_the_text_page_runs():
+    pytest.importorskip("tokenizers")
+    space: dict = {}
+    for block in blocks("docs/text.md", "python"):
+        exec(block, space)
+    # Half of the target's telling words were never seen with a label.
+    accuracy = space["accuracy"]
+    assert accuracy["source_only"] > 0.7
+    assert accuracy["deep_coral"] > accuracy["source_only"]
+    assert space["X"].dtype == np.int32
+
+
+def test_the_example_of_the_signals_page_runs():
+    space: dict = {}
+    for block in blocks("docs/signals.md", "python"):
+        exec(block, space)
+    assert space["X"].shape == (160, 32, 1)
+    assert space["accuracy"]["source_only"] < 0.7  # chance is 0.5
+    assert space["accuracy"]["adabn"] > 0.95
 
 
 def test_the_commands_of_the_readme_exist(capsys):
