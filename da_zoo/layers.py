@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from da_zoo.convolution import Conv, convolution
@@ -52,8 +53,9 @@ def reverse_gradient(x: PyTree, scale: float | Float[Array, ""] = 1.0) -> PyTree
 def max_pool(x: Float[Array, "n h w c"], window: int = 2) -> Float[Array, "n p q c"]:
     """Maximum over disjoint square windows; rows and columns left over are dropped.
 
-    By reshape and maximum: the backward pass of a reduce-window is slow on CPU. Where
-    several pixels of a window tie, they share its gradient equally.
+    By strided slices and maxima, two by two: the backward pass of a reduce-window is
+    slow on CPU, and reshaping and reducing has met wrong gradients from XLA's
+    simplifier there. Where pixels of a window tie, they share its gradient.
 
     Args:
         x: [n, h, w, c].
@@ -70,9 +72,14 @@ def max_pool(x: Float[Array, "n h w c"], window: int = 2) -> Float[Array, "n p q
         Array([[ 5.,  7.],
                [13., 15.]], dtype=float32)
     """
-    n, h, w, c = x.shape
+    _, h, w, _ = x.shape
     if not 1 <= window <= min(h, w):
         raise ValueError(f"window={window} does not fit an image of {h} x {w}")
     rows, columns = h // window, w // window
     cut = x[:, : rows * window, : columns * window]
-    return jnp.max(cut.reshape(n, rows, window, columns, window, c), axis=(2, 4))
+    parts = [cut[:, i::window, j::window] for i, j in np.ndindex(window, window)]
+    while len(parts) > 1:
+        odd = parts[-1:] if len(parts) % 2 else []
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        parts = [jnp.maximum(a, b) for a, b in pairs] + odd
+    return parts[0]
