@@ -37,6 +37,7 @@ def reversal_term(
         trade_off_schedule: of the reversal's strength.
 
     Example:
+        >>> import jax
         >>> sorted(reversal_term((8,)).init(jax.random.key(0), 4))
         ['discriminator']
     """
