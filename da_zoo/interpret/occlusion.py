@@ -54,8 +54,7 @@ def occlusion(
     _, height, width, _ = images.shape
     if not 1 <= patch <= min(height, width):
         raise ValueError(f"patch must be 1..{min(height, width)}, got {patch}")
-    function: Any = logits
-    score = compiled(logits, function)
+    score = compiled(logits, lambda images: logits(images))
     whole = score(images)
     which = chosen_classes(whole, classes)[:, None]
     found = np.empty(images.shape[:3], np.float32)

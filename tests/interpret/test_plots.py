@@ -131,6 +131,7 @@ def test_principal_components_are_those_of_the_covariance():
     np.testing.assert_allclose(np.abs(found), np.abs(centred @ rows[:2].T), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_t_sne_keeps_two_clumps_apart():
     x = np.concatenate([RNG.normal(size=(12, 5)), 30.0 + RNG.normal(size=(12, 5))])
     first = embed(x, method="tsne")
