@@ -62,6 +62,16 @@ def test_only_labelled_rows_are_read():
     assert first.scores["nce"].value == pytest.approx(second.scores["nce"].value)
 
 
+def test_source_rows_without_a_label_teach_nothing():
+    source = blobs(0)
+    keep = np.arange(120) < 90
+    partly = source._replace(y=np.where(keep, source.y, ""), labelled=keep)
+    first, second = (
+        forecast(s, blobs(1), steps=5) for s in (partly, source.take(np.arange(90)))
+    )
+    assert first == second
+
+
 def test_a_regression_is_scored_by_logme_and_r2():
     def values(y, rng):
         return y + 0.1 * rng.normal(size=len(y))
