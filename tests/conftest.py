@@ -20,6 +20,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+MOST_MAPS = 20_000
+"""Linux allows 65 530 a process, and a compiled program takes some 250."""
+
 # Compilation is most of the suite's time, and most programs stay the same between
 # two runs of it.
 jax.config.update("jax_compilation_cache_dir", str(ROOT / ".pytest_cache" / "jax"))
@@ -31,6 +34,17 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and jax.default_backend() == "cpu":
         pytest.skip("needs an accelerator: JAX_PLATFORMS=cuda pytest -m gpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _bounded_programs() -> Iterator[None]:
+    """Lets programs go before Linux ends the process for its memory maps."""
+    yield
+    from da_zoo.programs import forget_programs  # the type checks' hook comes first
+
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        forget_programs()
 
 
 @pytest.fixture
