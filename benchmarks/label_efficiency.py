@@ -59,7 +59,7 @@ PLANS: dict[str, FineTunePlan] = {
 }
 TARGETS = {
     "usps": tuple(PLANS),
-    "mnist_m": ("scratch", "full", "lp_ft", "linear_probe"),
+    "mnist_m": ("scratch", "full", "lp_ft"),
 }
 
 
