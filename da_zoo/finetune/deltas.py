@@ -45,10 +45,15 @@ class Delta(NamedTuple):
     plan: dict[str, Any] | None
     """The plan's description; ``read_plan`` makes a plan of it."""
     manifest: dict[str, Any]
+    classes: dict[str, int] = {}  # noqa: RUF012
+    """By label space, where labels are classes: columns of a head beyond are padding."""
 
     @property
     def tuned(self) -> Pretrained:
-        """An ordinary network's variables, LoRA's factors merged, with target head."""
+        """An ordinary network's variables, LoRA's factors merged, with target head.
+
+        Columns of the head that are no classes are cut off.
+        """
         encoder = self.params["encoder"]
         if _adapted(encoder):
             (size, *_) = [s["lora"] for s in (self.plan or {})["stages"] if "lora" in s]
@@ -62,7 +67,10 @@ class Delta(NamedTuple):
                 is_leaf=lambda leaf: leaf is None,
             )
         stats = self.stats.get("target", self.stats.get("joint", {}))
-        return Pretrained(encoder, stats, self.params.get("head_target"), self.manifest)
+        head = self.params.get("head_target")
+        if head is not None and (count := self.classes.get("target")) is not None:
+            head = {name: leaf[..., :count] for name, leaf in head.items()}
+        return Pretrained(encoder, stats, head, self.manifest)
 
 
 def hash_variables(base: Pretrained) -> str:
@@ -146,8 +154,14 @@ def save_delta(
         return [OWN, here]
 
     tree = encode_tree({"params": state.params, "stats": state.stats}, place)
+    counts = {
+        space: int(state.hparams[f"classes_{space}"])
+        for space in ("source", "target")
+        if f"classes_{space}" in state.hparams
+    }
     text = {
         "format": FORMAT,
+        "classes": json.dumps(counts),
         "base": hash_arrays(known),
         "tree": json.dumps(tree),
         "plan": json.dumps(None if plan is None else describe_plan(plan)),
@@ -198,8 +212,10 @@ def load_delta(path: str | Path, base: Pretrained) -> Delta:
 
     try:
         whole = decode_tree(json.loads(text["tree"]), take)
-        plan, manifest = (json.loads(text[name]) for name in ("plan", "manifest"))
-        return Delta(whole["params"], whole["stats"], plan, manifest)
+        plan, manifest, classes = (
+            json.loads(text[name]) for name in ("plan", "manifest", "classes")
+        )
+        return Delta(whole["params"], whole["stats"], plan, manifest, classes)
     except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no delta of ours: {error!r}") from None
 

@@ -216,3 +216,28 @@ def test_it_goes_on_from_a_file(base, states, tmp_path):
     )
     state = fit(recipe, toy_data(), jax.random.key(0), steps=2, batch_size=8).state
     same_bits(state.params["encoder"], tuned.params)
+
+
+def test_columns_of_a_head_that_are_no_classes_are_cut_off(tmp_path, base):
+    # The heads are as wide as the larger label space: a column beyond the target's
+    # classes never trained, and would win rows.
+    plan = presets.full()
+    given = base._replace(head={"kernel": jnp.ones((32, 9)), "bias": jnp.zeros(9)})
+    result = fit(
+        plan.recipe(
+            start_from(NETWORK, given),
+            classes={"source": 9, "target": 3},
+            source_share=0.0,
+        ),
+        toy_data(),
+        jax.random.key(0),
+        steps=2,
+        batch_size=6,
+    )
+    path = tmp_path / "padded.safetensors"
+    save_delta(path, given, result.state, plan=plan)
+    delta = load_delta(path, given)
+    assert delta.classes == {"source": 9, "target": 3}
+    same_bits(delta.params, result.state.params)  # nothing is lost
+    assert delta.tuned.head["kernel"].shape == (32, 3)
+    assert delta.tuned.head["bias"].shape == (3,)
