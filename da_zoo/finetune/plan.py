@@ -12,7 +12,7 @@ from da_zoo.finetune.lora import LoRA, lora_factors
 from da_zoo.finetune.penalties import Penalty
 from da_zoo.finetune.rates import RATES
 from da_zoo.finetune.rules import Rule, check_rules, rule_for, validate_rules
-from da_zoo.finetune.tuning import SOURCE_SHARE, source_then, tuning_phase
+from da_zoo.finetune.tuning import HEAD, SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.naming import choose
 from da_zoo.network import Network
 from da_zoo.partition import paths
@@ -270,6 +270,12 @@ def _check_stage(stage: Stage) -> None:
 
 def _check_heads(stages: tuple[Stage, ...]) -> None:
     """Without a source phase its head has to come with the network."""
+    if rule_for(stages[0].rules, HEAD).rate == 0:
+        raise ValueError(
+            f"stage {stages[0].name!r} freezes the head, and source_share=0.0 trains "
+            "none: start from pre-trained variables with a head (Pretrained.head), let "
+            "the head train, or give the source a share"
+        )
     for stage in stages:
         if any(penalty.source_head for penalty in stage.penalties):
             raise ValueError(

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from da_zoo import fit, methods, network_by_name, network_from_linen, network_from_nnx
+from da_zoo import (
+    Pretrained,
+    fit,
+    methods,
+    network_by_name,
+    network_from_linen,
+    network_from_nnx,
+    start_from,
+)
 from da_zoo.finetune import FineTunePlan, LoRA, Rule, Stage, bss, l2_sp, presets
 from da_zoo.finetune.rules import rule_for
 from da_zoo.loop import phase_steps
@@ -516,3 +524,15 @@ def test_a_module_may_call_its_own_fields_layers():
 def test_mistakes_of_presets_are_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_head_that_nothing_learned_is_not_frozen():
+    params, stats = NETWORK.init(jax.random.key(0), jnp.ones((2, 6)))
+    plan = presets.surgical("Dense_0/")
+    with pytest.raises(ValueError, match="'tune' freezes the head"):
+        plan.recipe(
+            start_from(NETWORK, Pretrained(params, stats)), classes=3, source_share=0.0
+        )
+    head = {"kernel": jnp.ones((4, 3)), "bias": jnp.zeros(3)}
+    whole = start_from(NETWORK, Pretrained(params, stats, head))
+    assert len(plan.recipe(whole, classes=3, source_share=0.0)) == 2
