@@ -110,7 +110,8 @@ def read_signals(
         raise ValueError(f"{path} must end in .npz or .csv")
     if length is None:
         raise ValueError(f"{path} is a long table: give the windows' length=")
-    return _from_csv(read_csv(path), length, hop or length, label, series, classes)
+    hop = length if hop is None else hop
+    return _from_csv(read_csv(path), length, hop, label, series, classes)
 
 
 def _from_npz(path: Path) -> Signals:

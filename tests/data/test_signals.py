@@ -130,3 +130,9 @@ def test_other_files_and_missing_arguments_are_named(tmp_path):
         read_signals(tmp_path / "a.wav")
     with pytest.raises(ValueError, match="give the windows' length="):
         read_signals(written(tmp_path, ["v", "1"]))
+
+
+def test_a_hop_of_zero_is_no_default(tmp_path):
+    path = written(tmp_path, ["a", *map(str, range(10))])
+    with pytest.raises(ValueError, match="hop must be at least 1, got 0"):
+        read_signals(path, length=3, hop=0, label=None)
