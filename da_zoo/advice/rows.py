@@ -73,7 +73,7 @@ def from_arrays(
             f"{name}: inputs must have shape [n, ...] with at least {FEWEST_ROWS} rows "
             f"and a column, got {inputs.shape}"
         )
-    if inputs.dtype != np.uint8:
+    if inputs.dtype != np.uint8 or inputs.ndim == 2:  # columns are no pixels
         inputs = inputs.astype(np.float32)
         if np.isinf(inputs).any():
             raise ValueError(f"{name}: inputs hold infinite values; drop those rows")

@@ -149,3 +149,10 @@ def test_archives_give_training_rows_and_never_pickles(tmp_path):
     np.savez(path, x=np.array([{}] * 8, object))
     with pytest.raises(ValueError, match="pickled"):
         read_file(path)
+
+
+def test_columns_of_bytes_are_numbers_and_images_of_bytes_pixels():
+    # Pixels are scaled to [0, 1] later: of two tables, one of bytes, only that would.
+    table = np.arange(16, dtype=np.uint8).reshape(8, 2)
+    assert from_arrays("s", table).x.dtype == np.float32
+    assert from_arrays("s", table.reshape(8, 1, 2, 1)).x.dtype == np.uint8
