@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from da_zoo.batch_norm import TARGET_NORMS
+from da_zoo.finetune.averaging import averaged_state
 from da_zoo.loop import FitResult
 from da_zoo.network import Network, make_head
 from da_zoo.partition import merge
@@ -93,7 +94,8 @@ def model_of(
             f"result has the axes {list(result.axes)}; fit one run, with a single key "
             "and no sweep, to look into it"
         )
-    params, stats = result.state.params, result.state.stats
+    state = averaged_state(result.state)  # what a fit with an average predicts with
+    params, stats = state.params, state.stats
     heads = [name for name in params if name.startswith("head_")]
     encoder = params.get("encoder")
     if encoder is None or not heads or set(encoder) == {"base", "lora"}:
@@ -109,7 +111,7 @@ def model_of(
     if domain == "target" and TARGET_NORMS in params:
         encoder = merge(params[TARGET_NORMS], encoder)
     kernel, bias = params[name]["kernel"], params[name]["bias"]
-    count = result.state.hparams.get(f"classes_{name.removeprefix('head_')}")
+    count = state.hparams.get(f"classes_{name.removeprefix('head_')}")
     width = kernel.shape[1] if count is None else int(count)
     own = stats[domain] if domain in stats else stats["joint"]
     return Model(

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from da_zoo import ArrayData, fit, methods, network_by_name
+from da_zoo.finetune import with_average
 from da_zoo.interpret import Model, integrated_gradients, model_of, saliency
 from da_zoo.interpret.model import as_inputs, chosen_classes
+from da_zoo.methods.pretraining import pretrained_from
 from da_zoo.programs import forget_programs
 
 NETWORK = network_by_name("mlp", hidden=(6, 4))
@@ -97,3 +99,14 @@ def test_pixels_are_scaled_as_training_scales_them():
     model = Model(NETWORK, params, stats, head)
     pixels = np.full((2, 3), 51, np.uint8)
     np.testing.assert_allclose(model(pixels), model(np.full((2, 3), 0.2, np.float32)))
+
+
+def test_a_fit_with_an_average_has_the_average_s_model():
+    recipe = with_average(methods.source_only(NETWORK, classes=3), 0.9)
+    result = trained(recipe)
+    expected = result.predict(X).logits["target"][:, :3]
+    model = model_of(result, NETWORK)
+    np.testing.assert_allclose(model(X), expected, rtol=1e-5, atol=1e-6)
+    taken = pretrained_from(result)
+    again = Model(NETWORK, taken.params, taken.stats, taken.head)
+    np.testing.assert_allclose(again(X), expected, rtol=1e-5, atol=1e-6)

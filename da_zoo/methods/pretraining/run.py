@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.data.arrays import ArrayData, check_features
+from da_zoo.finetune.averaging import averaged_state
 from da_zoo.loop import FitResult, fit
 from da_zoo.methods.pretraining.spec import TaskSpec
 from da_zoo.methods.pretraining.tasks import PRETRAINING
@@ -95,8 +96,8 @@ def pretrained_from(result: FitResult, *at: int) -> Pretrained:
         *at: which of its runs: one index for each of ``result.axes``.
 
     Returns:
-        The variables, with an empty manifest. Groups of the task's own (projections,
-        decoders) are dropped.
+        The variables, averaged where training kept an average, with an empty manifest.
+        Groups of the task's own (projections, decoders) are dropped.
 
     Raises:
         ValueError: if the indices are not one per axis.
@@ -113,7 +114,7 @@ def pretrained_from(result: FitResult, *at: int) -> Pretrained:
         raise ValueError(
             f"one index is needed for each axis of {list(result.axes)}, got {at}"
         )
-    whole = result.state
+    whole = averaged_state(result.state)
     params, stats, hparams = jax.tree.map(
         lambda leaf: jnp.asarray(leaf[at]), (whole.params, whole.stats, whole.hparams)
     )
