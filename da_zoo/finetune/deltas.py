@@ -46,7 +46,7 @@ class Delta(NamedTuple):
     """The plan's description; ``read_plan`` makes a plan of it."""
     manifest: dict[str, Any]
     classes: dict[str, int] = {}  # noqa: RUF012
-    """By label space, where labels are classes: columns of a head beyond are padding."""
+    """By label space, where labels are classes; a head's other columns are padding."""
 
     @property
     def tuned(self) -> Pretrained:
