@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
-from da_zoo.interpret.model import Model, as_inputs, chosen_classes
+from da_zoo.interpret.model import Model, as_floats, chosen_classes
 from da_zoo.interpret.stage_gradient import stage_gradient
 
 __all__ = ["GradCam", "grad_cam"]
@@ -42,7 +42,7 @@ def grad_cam(
         times its activation). All 0 where the stage speaks against the class only.
 
     Raises:
-        TypeError: for inputs that are no numbers.
+        TypeError: for inputs that are no numbers, ids too.
         ValueError: for inputs that are no images, an unknown stage or class, a stage of
             another shape, or one that the logits do not depend on.
 
@@ -59,7 +59,7 @@ def grad_cam(
         Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
         Gradient-based Localization", ICCV 2017, equations 1 and 2.
     """
-    images = as_inputs(x)
+    images = as_floats(x)
     if images.ndim != 4:
         raise ValueError(f"x must be images [n, h, w, c], got {images.shape}")
     shapes = {

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
-from da_zoo.interpret.model import as_inputs, chosen_classes
+from da_zoo.interpret.model import as_floats, chosen_classes
 from da_zoo.interpret.saliency import Logits, input_gradient
 
 __all__ = ["Attributions", "integrated_gradients"]
@@ -44,7 +44,7 @@ def integrated_gradients(
         ``completeness_error``, exactly so for a linear model.
 
     Raises:
-        TypeError: for inputs that are no numbers.
+        TypeError: for inputs that are no numbers, ids too.
         ValueError: for unknown classes, another shape of the baseline, or no steps.
 
     Example:
@@ -59,7 +59,7 @@ def integrated_gradients(
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps must be a whole number of at least 1, got {steps!r}")
-    inputs = as_inputs(x)
+    inputs = as_floats(x)
     if baseline is None:
         start = jnp.zeros_like(inputs)
     else:

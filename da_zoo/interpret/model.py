@@ -1,5 +1,6 @@
 """The trained model that is looked into: a network, its variables and a head."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from da_zoo.network import Network, make_head
 from da_zoo.partition import merge
 from da_zoo.types import Outputs
 
-__all__ = ["Model", "as_inputs", "chosen_classes", "model_of"]
+__all__ = ["Model", "as_floats", "as_inputs", "chosen_classes", "model_of"]
 
 
 class Model(NamedTuple):
@@ -40,11 +41,11 @@ class Model(NamedTuple):
     head: dict[str, Array]
     """{"kernel": [d, k], "bias": [k]}."""
 
-    def __call__(self, x: Shaped[Any, "n ..."]) -> Float[Array, "n k"]:
+    def __call__(self, x: PyTree[Shaped[Any, "n ..."]]) -> Float[Array, "n k"]:
         """Returns the logits [n, k] of inputs [n, ...]."""
         return self.logits(self.outputs(x).features)
 
-    def outputs(self, x: Shaped[Any, "n ..."]) -> Outputs:
+    def outputs(self, x: PyTree[Shaped[Any, "n ..."]]) -> Outputs:
         """Returns the features [n, d] and named stages of inputs [n, ...]."""
         return self.network.apply(self.params, self.stats, as_inputs(x))[0]
 
@@ -119,8 +120,10 @@ def model_of(
     )
 
 
-def as_inputs(x: Shaped[Any, "n ..."]) -> Array:
-    """Returns float32 inputs; uint8 pixels become [0, 1].
+def as_inputs(x: PyTree) -> PyTree[Shaped[Array, "n ..."]]:
+    """Returns inputs as training has them: float32; uint8 pixels become [0, 1].
+
+    Int32 are ids, of tokens say, and stay. Of a dict every part is an input.
 
     Raises:
         TypeError: for inputs that are no numbers.
@@ -130,6 +133,8 @@ def as_inputs(x: Shaped[Any, "n ..."]) -> Array:
         >>> float(as_inputs(np.full((1, 2), 255, np.uint8))[0, 0])
         1.0
     """
+    if isinstance(x, Mapping):
+        return {name: as_inputs(part) for name, part in x.items()}
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     if x.dtype.kind not in "biufV":
@@ -137,7 +142,30 @@ def as_inputs(x: Shaped[Any, "n ..."]) -> Array:
     if x.ndim < 2:
         raise ValueError(f"x must have shape [n, ...], got {x.shape}")
     array = jnp.asarray(x)
-    return array / 255.0 if array.dtype == jnp.uint8 else array.astype(jnp.float32)
+    if array.dtype == jnp.uint8:
+        return array / 255.0
+    return array if x.dtype == np.int32 else array.astype(jnp.float32)
+
+
+def as_floats(x: PyTree) -> Float[Array, "n ..."]:
+    """Returns :func:`as_inputs` of what small changes make sense for.
+
+    Raises:
+        TypeError: for ids and dicts too.
+        ValueError: for fewer than two axes.
+
+    Example:
+        >>> as_floats(np.eye(2)).dtype
+        dtype('float32')
+    """
+    inputs = as_inputs(x)
+    if not hasattr(inputs, "dtype") or inputs.dtype == np.int32:
+        raise TypeError(
+            "x must be one array of numbers to change a little, got "
+            f"{'a dict' if isinstance(x, Mapping) else 'int32, which are ids'}; pass "
+            "float32 if they are numbers"
+        )
+    return jnp.asarray(inputs)
 
 
 def chosen_classes(

@@ -66,7 +66,7 @@ def what_moved(
     network: Network,
     before: Pretrained | Model,
     after: Pretrained | Model,
-    x: Shaped[Any, "n ..."],
+    x: PyTree[Shaped[Any, "n ..."]],
 ) -> Moved:
     """Compares two sets of variables of one network.
 
@@ -104,8 +104,9 @@ def what_moved(
         learning?", NeurIPS 2020 (distance in parameters and CKA by module).
     """
     inputs = as_inputs(x)
-    if len(inputs) < 4:
-        raise ValueError(f"x needs at least 4 rows for the CKA, got {len(inputs)}")
+    rows = len(jax.tree.leaves(inputs)[0])
+    if rows < 4:
+        raise ValueError(f"x needs at least 4 rows for the CKA, got {rows}")
     layers = _layers(network, _flat(before.params), _flat(after.params))
     outputs: list[Outputs] = [
         network.apply(own.params, own.stats, inputs)[0] for own in (before, after)
@@ -123,10 +124,10 @@ def what_moved(
             for name, found in layers.items()
             if name not in named
         ]
-        return Moved((*paired, *rest), len(inputs))
+        return Moved((*paired, *rest), rows)
     parts = [Part(name, *found, None) for name, found in layers.items()]
     parts += [Part(name, None, None, value) for name, value in stages.items()]
-    return Moved(tuple(parts), len(inputs))
+    return Moved(tuple(parts), rows)
 
 
 def _flat(params: PyTree) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
-from da_zoo.interpret.model import as_inputs, chosen_classes
+from da_zoo.interpret.model import as_floats, chosen_classes
 from da_zoo.interpret.saliency import Logits, compiled
 
 __all__ = ["occlusion"]
@@ -35,7 +35,7 @@ def occlusion(
         logits; below 0 where covering helps. Unlike a gradient it sees large changes.
 
     Raises:
-        TypeError: for inputs that are no numbers.
+        TypeError: for inputs that are no numbers, ids too.
         ValueError: for inputs that are no images, a patch that is larger than they are,
             or unknown classes.
 
@@ -48,7 +48,7 @@ def occlusion(
         Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV
         2014, section 4.2.
     """
-    images = as_inputs(x)
+    images = as_floats(x)
     if images.ndim != 4:
         raise ValueError(f"x must be images [n, h, w, c], got {images.shape}")
     _, height, width, _ = images.shape

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
-from da_zoo.interpret.model import Model, as_inputs, chosen_classes
+from da_zoo.interpret.model import Model, as_floats, chosen_classes
 
 __all__ = ["compiled", "input_gradient", "saliency"]
 
@@ -34,7 +34,7 @@ def saliency(
         changes: a saturated unit has derivative 0 however much it matters.
 
     Raises:
-        TypeError: for inputs that are no numbers.
+        TypeError: for inputs that are no numbers, ids too.
         ValueError: for unknown classes.
 
     Example:
@@ -46,7 +46,7 @@ def saliency(
         Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR 2014
         workshop.
     """
-    inputs = as_inputs(x)
+    inputs = as_floats(x)
     which = chosen_classes(logits(inputs), classes)
     return jnp.abs(input_gradient(logits)(inputs, which))
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from da_zoo import Pretrained, network_by_name
-from da_zoo.interpret import what_moved
+from da_zoo.interpret import Model, integrated_gradients, saliency, what_moved
+from da_zoo.interpret.model import as_floats, as_inputs
 from da_zoo.network import Network
 from da_zoo.transferability import cka
 from da_zoo.types import Outputs
@@ -91,3 +92,25 @@ def test_variables_of_another_network_are_named():
         what_moved(NETWORK, START, Pretrained(*other.init(jax.random.key(0), X)), X)
     with pytest.raises(ValueError, match="at least 4 rows"):
         what_moved(NETWORK, START, START, X[:3])
+
+
+def test_ids_stay_ids_and_an_input_may_have_parts():
+    network = network_by_name(
+        "bert", vocabulary=30, width=8, depth=1, heads=2, max_length=16
+    )
+    tokens = np.random.default_rng(0).integers(4, 30, size=(8, 6)).astype(np.int32)
+    start = Pretrained(*network.init(jax.random.key(0), tokens))
+    plain = what_moved(network, start, start, tokens)
+    assert [p.cka for p in plain.parts if p.cka is not None] == pytest.approx([1.0] * 3)
+    pair = {"tokens": tokens, "segments": 0 * tokens}
+    assert what_moved(network, start, start, pair).rows == 8
+    # A small change of an id means nothing: all derivatives would be 0.
+    head = {"kernel": jnp.ones((8, 2)), "bias": jnp.zeros(2)}
+    model = Model(network, start.params, start.stats, head)
+    assert as_inputs(tokens).dtype == jnp.int32
+    np.testing.assert_allclose(model(tokens), model(pair), rtol=1e-6)
+    for explain in (saliency, integrated_gradients):
+        with pytest.raises(TypeError, match="int32, which are ids"):
+            explain(model, tokens)
+    with pytest.raises(TypeError, match="got a dict"):
+        as_floats(pair)
