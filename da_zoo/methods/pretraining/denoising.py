@@ -33,6 +33,11 @@ NOISES = {"gaussian": (0.0, float("inf")), "dropout": (0.0, 1.0)}
 @functools.lru_cache(maxsize=64)
 def _objective(noise: str, decoder: tuple[int, ...]) -> Objective:
     def prepare(key: Key, rows: Examples, hparams: dict[str, Array]) -> Prepared:
+        if not jnp.issubdtype(rows.x.dtype, jnp.floating):
+            raise TypeError(
+                f"denoising needs float inputs, got {rows.x.dtype}, which are ids; "
+                "pass float32 if they are numbers"
+            )
         amount = hparams["amount"]
         if noise == "gaussian":
             damaged = add_noise(key, rows.x, rows.weight, scale=amount)
@@ -79,6 +84,7 @@ def denoising(
         units of the inputs.
 
     Raises:
+        TypeError: before training, for inputs that are ids (int32).
         ValueError: for an invalid setting, noise, amount or width.
 
     Example:

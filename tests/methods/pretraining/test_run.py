@@ -124,3 +124,8 @@ def test_the_kinds_of_input_are_all_there():
         "table",
         "tokens",
     }
+
+
+def test_ids_are_no_numbers_to_add_noise_to():
+    ids = np.arange(40, dtype=np.int32).reshape(8, 5)
+    refused(TypeError, "denoising needs float inputs, got int32", "denoising", MLP, ids)
