@@ -8,7 +8,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PALETTE", "class_colours", "new_axes", "save_figure"]
+__all__ = ["PALETTE", "class_colours", "new_axes", "plain_text", "save_figure"]
 
 PALETTE = (
     "#332288",
@@ -36,6 +36,16 @@ def class_colours(count: int) -> list[str]:
     if count <= 5:
         return [PALETTE[i] for i in (0, 6, 2, 5, 1)][:count]
     return [PALETTE[i % len(PALETTE)] for i in range(count)]
+
+
+def plain_text(text: Any) -> str:
+    r"""Returns a name as matplotlib writes it: "$" would begin a formula.
+
+    Example:
+        >>> plain_text("from $5 to $9")
+        'from \\$5 to \\$9'
+    """
+    return str(text).replace("$", r"\$")
 
 
 def new_axes(

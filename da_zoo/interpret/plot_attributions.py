@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from da_zoo.interpret.figures import PALETTE, new_axes
+from da_zoo.interpret.figures import PALETTE, new_axes, plain_text
 
 __all__ = ["plot_attributions", "plot_columns"]
 
@@ -63,12 +63,12 @@ def plot_attributions(
         axes[row, 0].imshow(shown, cmap="gray", vmin=0.0, vmax=1.0)
         if titles is not None:
             axes[row, 0].set_ylabel(
-                titles[row], rotation=0, ha="right", va="center", fontsize=9
+                plain_text(titles[row]), rotation=0, ha="right", va="center", fontsize=9
             )
         for column, values in enumerate(flat.values(), start=1):
             _draw(axes[row, column], values[row], bool((values < 0).any()))
     for column, name in enumerate(["image", *flat]):
-        axes[0, column].set_title(name, fontsize=10)
+        axes[0, column].set_title(plain_text(name), fontsize=10)
     for ax in axes.flat:
         ax.set_xticks([])
         ax.set_yticks([])
@@ -137,7 +137,7 @@ def plot_columns(
     if ax is None:
         ax = new_axes(1, 1, (5.5, 0.9 + 0.28 * len(order)))[0, 0]
     ax.barh(np.arange(len(order)), values[order], height=0.65, color=PALETTE[0])
-    ax.set_yticks(np.arange(len(order)), [names[i] for i in order])
+    ax.set_yticks(np.arange(len(order)), [plain_text(names[i]) for i in order])
     ax.invert_yaxis()
     ax.set_xlabel("mean |attribution| (logits)")
     ax.spines[["top", "right"]].set_visible(False)

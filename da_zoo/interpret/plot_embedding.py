@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from da_zoo.interpret.figures import class_colours, new_axes
+from da_zoo.interpret.figures import class_colours, new_axes, plain_text
 from da_zoo.naming import choose
 
 __all__ = ["embed", "plot_embedding"]
@@ -112,7 +112,7 @@ def plot_embedding(
     for ax, (title, features) in zip(axes, panels.items(), strict=True):
         places = embed(features, method=method, seed=seed)
         _scatter(ax, places, names, sides, colours)
-        ax.set_title(title)
+        ax.set_title(plain_text(title))
         ax.set_xticks([])
         ax.set_yticks([])
     handles, texts = axes[0].get_legend_handles_labels()
@@ -153,13 +153,13 @@ def _scatter(
             s=30,
             facecolors=fill,
             edgecolors="#444444",
-            label=side,
+            label=plain_text(side),
         )
     outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
     for name in colours:
         middle = np.median(places[[n == name for n in names]], axis=0)
         ax.annotate(
-            name,
+            plain_text(name),
             middle,
             ha="center",
             va="center",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from da_zoo.interpret.figures import PALETTE, new_axes
+from da_zoo.interpret.figures import PALETTE, new_axes, plain_text
 from da_zoo.interpret.moved import Moved
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot_moved(moved: Moved, *, axes: "np.ndarray | None" = None) -> "np.ndarray
     _write(left, places, sizes, shown, ".3g")
     left.set_xlabel("|w \N{MINUS SIGN} w₀| / |w₀| of parameters")
     left.set_xlim(0.0, 1.18 * max([*shown, 1e-3]))
-    left.set_yticks(places, [part.name for part in parts])
+    left.set_yticks(places, [plain_text(part.name) for part in parts])
     values = [np.nan if part.cka is None else part.cka for part in parts]
     right.hlines(places, 0.0, values, color="#bbbbbb", linewidth=2.0)
     right.plot(values, places, "o", color=PALETTE[6], markersize=7.0)

@@ -166,3 +166,18 @@ def test_no_figure_is_kept():
     before = len(matplotlib._pylab_helpers.Gcf.get_all_fig_managers())
     plot_moved(Moved((Part("in", 3, 0.1, 0.9),), 9))
     assert len(matplotlib._pylab_helpers.Gcf.get_all_fig_managers()) == before
+
+
+def test_a_dollar_in_a_name_begins_no_formula(tmp_path):
+    bad = "$a_b_c$"  # as a formula it is an error
+    axes = [
+        plot_columns(np.ones((2, 2)), columns=[bad, "from $5 to $9"]),
+        plot_embedding({bad: RNG.normal(size=(4, 3))}, [bad] * 4, [bad] * 4),
+        plot_moved(Moved((Part(bad, 2, 0.5, 0.5),), 4)),
+        plot_attributions(
+            np.ones((1, 4, 4, 1)), {bad: np.ones((1, 4, 4))}, titles=[bad]
+        ),
+    ]
+    for number, own in enumerate(axes):
+        _, svg = save_figure(own, tmp_path / str(number))
+        assert svg.stat().st_size > 0
