@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=300,
         metavar="N",
-        help="of the small source model; default: 300",
+        help="of the small source model, at most; default: 300",
     )
     advise.add_argument("--json", action="store_true", help="print JSON")
 

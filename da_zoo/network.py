@@ -65,6 +65,8 @@ class Network(NamedTuple):
     layer_patterns: tuple[str, ...] = ()
     head_init: Callable[[int], dict[str, Array]] | None = None
     """``outputs -> a source head`` to start from; None draws one."""
+    pretrained: bool = False
+    """Whether ``init`` gives variables that were learned."""
 
 
 class Head(NamedTuple):

@@ -48,6 +48,7 @@ def start_from(network: Network, pretrained: Pretrained) -> Network:
         The same network with another ``init``; its key is not used.
 
     Raises:
+        TypeError: if the arguments are something else, or swapped.
         ValueError: when it is initialised, if a variable is missing, unexpected or of
             another shape; the message names the first ones.
 
@@ -60,6 +61,15 @@ def start_from(network: Network, pretrained: Pretrained) -> Network:
         >>> bool(jnp.all(again["Dense_0"]["kernel"] == params["Dense_0"]["kernel"]))
         True
     """
+    for name, value, wanted in (
+        ("network", network, Network),
+        ("pretrained", pretrained, Pretrained),
+    ):
+        if not isinstance(value, wanted):
+            raise TypeError(
+                f"{name} must be a {wanted.__name__}, got {type(value).__name__}: "
+                "start_from(network, Pretrained(params, stats))"
+            )
     given = jax.tree.map(jnp.asarray, (pretrained.params, pretrained.stats))
 
     def init(key: Key, x: PyTree) -> tuple[PyTree, PyTree]:
@@ -72,7 +82,7 @@ def start_from(network: Network, pretrained: Pretrained) -> Network:
 
     head = pretrained.head
     if head is None:
-        return network._replace(init=init)
+        return network._replace(init=init, pretrained=True)
     kernel, bias = jnp.asarray(head["kernel"]), jnp.asarray(head["bias"])
 
     def head_init(width: int) -> dict[str, Array]:
@@ -88,7 +98,7 @@ def start_from(network: Network, pretrained: Pretrained) -> Network:
             "bias": jnp.pad(bias, (0, spare)),
         }
 
-    return network._replace(init=init, head_init=head_init)
+    return network._replace(init=init, head_init=head_init, pretrained=True)
 
 
 def _check(what: str, expected: PyTree, given: PyTree) -> None:

@@ -94,3 +94,20 @@ def test_a_narrower_head_is_padded_and_a_wider_one_refused(pretrained):
     np.testing.assert_array_equal(padded["kernel"][:, 3:], 0)
     with pytest.raises(ValueError, match="has 3 outputs and the recipe 2"):
         network.head_init(2)
+
+
+def test_what_nothing_has_trained_is_not_frozen():
+    x, y = _toy()
+    data = ArrayData(target_labelled=(x, y))
+    recipe = presets.linear_probe().recipe(NETWORK, classes=3, source_share=0.0)
+    with pytest.raises(ValueError, match=r"frozen, and nothing has trained them"):
+        fit(recipe, data, jax.random.key(0), steps=1, batch_size=16)
+
+
+def test_swapped_arguments_are_named(pretrained):
+    with pytest.raises(TypeError, match="Network"):
+        start_from(pretrained, NETWORK)
+    with pytest.raises(TypeError, match="Pretrained"):
+        start_from(NETWORK, pretrained.params)
+    with pytest.raises(TypeError, match="Network"):
+        presets.full().recipe("mlp", classes=3)

@@ -161,7 +161,7 @@ def read_file(
             raise ValueError(f"{path} has no named columns to drop, got drop={drop}")
         rows = _npz(path, label, regression)
     elif path.suffix.lower() == ".csv":
-        rows = _csv(path, label, drop, regression)
+        rows = _csv(path, label, drop, regression, need_labels)
     else:
         raise ValueError(f"{path} must be a .npz or .csv file")
     if need_labels and rows.y is None:
@@ -192,7 +192,11 @@ def _npz(path: Path, label: str | None, regression: bool | None) -> Rows:
 
 
 def _csv(
-    path: Path, label: str | None, drop: tuple[str, ...], regression: bool | None
+    path: Path,
+    label: str | None,
+    drop: tuple[str, ...],
+    regression: bool | None,
+    need_label: bool,
 ) -> Rows:
     header, body = _cells(path)
     if label is None:
@@ -200,6 +204,8 @@ def _csv(
             f"{path}: say which column holds the labels with --label; it has "
             f"{', '.join(header)}"
         )
+    if need_label:  # before the inputs: a typo makes the labels one of them
+        choose(dict.fromkeys(header), label, f"--label column of {path}")
     for name in drop:
         choose(dict.fromkeys(header), name, f"column to drop from {path}")
     kept = [c for c in header if c != label and c not in drop]

@@ -31,9 +31,15 @@ either. An encoder of which nothing trains is in "eval" anyway."""
 
 @functools.lru_cache(maxsize=256)
 def checked(
-    init_params: Callable[..., Any], rules: tuple[Rule, ...], source_head: bool
+    init_params: Callable[..., Any],
+    rules: tuple[Rule, ...],
+    source_head: bool,
+    untrained: bool = False,
 ) -> Callable[..., Any]:
     """Checks the rules where parameters have names: before any training."""
+
+    def frozen(path: str) -> bool:
+        return rule_for(rules, path).rate == 0
 
     def init(key: Key, batch: Batch) -> Any:
         params, stats, extra = init_params(key, batch)
@@ -41,6 +47,13 @@ def checked(
         if not source_head:
             del tuned["head_source"]
         check_rules(rules, tuned)
+        idle = [p for p in paths(tuned["encoder"]) if frozen(f"encoder/{p}")]
+        if untrained and idle:
+            raise ValueError(
+                f"{idle[0]} and {len(idle) - 1} more parameters of the encoder are "
+                "frozen, and nothing has trained them: with source_share=0.0 the "
+                "network must come from start_from(network, pretrained)"
+            )
         factors = [p for p in paths(tuned) if p.startswith("encoder/lora/")]
         if factors and all(rule_for(rules, path).rate == 0 for path in factors):
             raise ValueError(

@@ -102,11 +102,17 @@ class FineTunePlan(NamedTuple):
             stage.
 
         Raises:
-            TypeError: if stages, rules or penalties are no tuples of such.
+            TypeError: if stages, rules or penalties are no tuples of such, or the
+                network is none.
             ValueError: for an invalid setting, share or stage; before training, if
-                a pattern matches no parameter (the message names the nearest paths) or
-                nothing is left to train.
+                a pattern matches no parameter (the message names the nearest paths),
+                nothing is left to train, or what nothing has trained is frozen.
         """
+        if not isinstance(network, Network):
+            raise TypeError(
+                f"network must be a Network, got {type(network).__name__}: see "
+                "network_by_name, network_from_linen, network_from_nnx"
+            )
         training = resolve_settings(**settings)
         spaces = resolve_classes(classes, training.width, continuous=True)
         if not 0 <= source_share < 1:
@@ -131,6 +137,7 @@ class FineTunePlan(NamedTuple):
                 mixup=non_negative("mixup", stage.mixup),
                 share=(1.0 - source_share) * stage.share / total,
                 first=number == 0,
+                untrained=number + source_share == 0 and not network.pretrained,
             )
             for number, stage in enumerate(self.stages)
         ]

@@ -49,6 +49,7 @@ class TuningProtocol(NamedTuple):
         network: Network,
         *,
         classes: int | Mapping[str, int] | Continuous,
+        source_share: float = 0.0,
         **settings: Unpack[Settings],
     ) -> Recipe:
         """Builds the recipe; there is no source phase.
@@ -56,6 +57,8 @@ class TuningProtocol(NamedTuple):
         Args:
             network: pre-trained, see :func:`da_zoo.start_from`.
             classes: as for :meth:`da_zoo.finetune.FineTunePlan.recipe`.
+            source_share: share of the steps that the source gets; the protocols have
+                none.
             **settings: what is to differ from the protocol.
 
         Raises:
@@ -67,7 +70,9 @@ class TuningProtocol(NamedTuple):
             "schedule": self.schedule,
             **settings,
         }
-        return self.plan.recipe(network, classes=classes, source_share=0.0, **chosen)
+        return self.plan.recipe(
+            network, classes=classes, source_share=source_share, **chosen
+        )
 
     @property
     def fit_options(self) -> dict[str, int]:

@@ -121,6 +121,7 @@ def tuning_phase(
     mixup: float = 0.0,
     share: float,
     first: bool = True,
+    untrained: bool = False,
 ) -> Phase:
     """Tunes on labelled target rows what a source phase learned.
 
@@ -142,6 +143,8 @@ def tuning_phase(
         mixup: parameter of MixUp's beta distribution; 0 mixes nothing.
         share: of the recipe's steps.
         first: whether it follows the source phase (rather than another tuning phase).
+        untrained: whether the encoder's variables are drawn, not learned: nothing of it
+            may be frozen then.
 
     Raises:
         TypeError: if ``rules`` is no tuple of rules.
@@ -195,7 +198,7 @@ def tuning_phase(
     source_head = "source" in streams or any(p.source_head for p in penalties)
 
     model = model._replace(
-        init_params=checked(model.init_params, rules, source_head),
+        init_params=checked(model.init_params, rules, source_head, untrained),
         # Predicting drops nothing out anyway: one program for all.
         predict=_tuned_model(network, *shape, True).predict,
     )

@@ -49,13 +49,16 @@ def preprocess(
         [n, crop, crop, c], about zero mean and unit variance.
 
     Raises:
-        ValueError: if ``x`` is no batch of images of 1 or ``len(mean)`` channels.
+        ValueError: if ``x`` is no batch of images of 1 or ``len(mean)`` channels, or
+            the crop is larger than the side.
 
     Example:
         >>> preprocess(jnp.full((2, 300, 400, 3), 0.485)).shape
         (2, 224, 224, 3)
     """
     mean, std, side, crop, interpolation = preprocessing
+    if not 1 <= crop <= side:
+        raise ValueError(f"crop must be 1..resize, got crop={crop}, resize={side}")
     if x.ndim != 4 or x.shape[3] not in (1, len(mean)):
         raise ValueError(
             f"x must be images [n, height, width, {len(mean)} or 1], got {x.shape}"

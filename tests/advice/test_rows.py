@@ -156,3 +156,9 @@ def test_columns_of_bytes_are_numbers_and_images_of_bytes_pixels():
     table = np.arange(16, dtype=np.uint8).reshape(8, 2)
     assert from_arrays("s", table).x.dtype == np.float32
     assert from_arrays("s", table.reshape(8, 1, 2, 1)).x.dtype == np.uint8
+
+
+def test_a_mistyped_label_column_is_not_taken_for_an_input(tmp_path):
+    path = table(tmp_path, "a,outcome\n1,ill\n2,well\n")
+    with pytest.raises(ValueError, match="--label column"):
+        read_file(path, label="outcom", need_labels=True)

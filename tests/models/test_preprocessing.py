@@ -48,3 +48,10 @@ def test_whole_numbers_and_fractions_are_the_same_image():
 def test_what_is_no_image_is_refused(shape):
     with pytest.raises((ValueError, TypeError)):
         preprocess(jnp.zeros(shape))
+
+
+def test_a_crop_larger_than_the_image_is_refused():
+    with pytest.raises(ValueError, match="crop=32, resize=20"):
+        preprocess(
+            np.ones((1, 32, 32, 3), np.float32), Preprocessing(resize=20, crop=32)
+        )

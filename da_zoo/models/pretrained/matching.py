@@ -168,6 +168,10 @@ def match(
         if value is None or not _fits(value.shape, shape):
             mismatched.append(f"{entry.ours}: {given} instead of {shape}")
             continue
+        if value.dtype.kind in "biu" or not np.isfinite(value.astype(np.float32)).all():
+            what = "integers" if value.dtype.kind in "biu" else "NaN or infinity"
+            mismatched.append(f"{entry.ours}: {what} instead of finite floats")
+            continue
         filled[entry.ours] = value
     named = {entry.ours for entry in layout.entries}
     missing += [

@@ -230,3 +230,12 @@ def _as_torchvision(module, params):
             leaf = leaf.transpose(3, 2, 0, 1)
         weights[entry.theirs[0]] = np.ascontiguousarray(leaf)
     return weights
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(np.full(3, np.nan, np.float32), "NaN"), (np.ones(3, np.int32), "integers")],
+)
+def test_what_is_no_weight_is_refused(save, value, told):
+    with pytest.raises(ValueError, match=f"params/norm/scale: {told}"):
+        load_pretrained(save(WEIGHTS | {"norm.weight": value}), Tiny())
