@@ -220,6 +220,8 @@ def classifier(
         counts = {k: v for k, v in state.hparams.items() if k.startswith("classes_")}
         return compiled(params, state.stats, counts, x, domain=statistics or domain)
 
+    # For those who look into a model: which head and statistics it answers with.
+    vars(predict).update(answers=dict(groups), statistics=statistics)
     return Classifier(init_params, forward, predict)
 
 

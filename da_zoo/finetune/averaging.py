@@ -146,6 +146,7 @@ def _averaging(update: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.lru_cache(maxsize=256)
 def _predicting(predict: Callable[..., Predictions]) -> Callable[..., Predictions]:
+    @functools.wraps(predict)
     def predict_averaged(
         state: TrainState, x: PyTree, *, domain: str = "target"
     ) -> Predictions:

@@ -66,10 +66,10 @@ def model_of(
     Args:
         result: of :func:`da_zoo.fit`, one run without a seed or sweep axis.
         network: that was trained.
-        domain: "source" or "target": whose batch statistics, and whose own scale and
-            shift, are used.
-        head: "source" or "target"; None takes the domain's own head if there is one,
-            else the other.
+        domain: "source" or "target": of the rows. Batch statistics, scale and shift are
+            those that the fit predicts the domain's rows with.
+        head: "source" or "target"; None takes the one that answers for the domain's
+            label space.
 
     Returns:
         A :class:`Model`; columns of a padded head that are no classes are cut off.
@@ -104,11 +104,16 @@ def model_of(
             f"result must hold an encoder and linear heads, got {sorted(params)}; give "
             "Model(network, params, stats, head) instead (of LoRA, after merge_lora)"
         )
+    told = getattr(result.adapter.predict, "__dict__", {})
     name = f"head_{head or domain}"
+    if head is None:
+        name = told.get("answers", {}).get(domain, name)
     if name not in heads:
         if head is not None:
             raise ValueError(f"there is no head {head!r}; there are {heads}")
         name = heads[0]
+    if told.get("statistics") is not None:  # some predict both domains with one's
+        domain = told["statistics"]
     if domain == "target" and TARGET_NORMS in params:
         encoder = merge(params[TARGET_NORMS], encoder)
     kernel, bias = params[name]["kernel"], params[name]["bias"]

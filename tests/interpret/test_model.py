@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from da_zoo import ArrayData, fit, methods, network_by_name
+from da_zoo import METHODS, ArrayData, fit, methods, network_by_name
 from da_zoo.finetune import with_average
 from da_zoo.interpret import Model, integrated_gradients, model_of, saliency
 from da_zoo.interpret.model import as_inputs, chosen_classes
@@ -40,6 +40,17 @@ def test_a_fit_s_model_predicts_what_the_fit_predicts(domain, policy):
     expected = aligned(policy).predict(X, domain=domain).logits["target"]
     assert model(X).shape == (24, 3)  # two columns are padding
     np.testing.assert_allclose(model(X), expected[:, :3], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("domain", ["source", "target"])
+@pytest.mark.parametrize("policy", ["separate", "domain_specific", "joint"])
+@pytest.mark.parametrize("method", ["source_only", "full_fine_tuning"])
+def test_the_statistics_and_the_head_are_those_of_the_fit(method, policy, domain):
+    recipe = METHODS[method].factory(NETWORK, classes=3, batch_norm=policy)
+    result = trained(recipe, target_labelled=(X[:9] + 1.0, Y[:9]))
+    expected = result.predict(X, domain=domain).logits[domain]
+    model = model_of(result, NETWORK, domain=domain)
+    np.testing.assert_allclose(model(X), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_each_label_space_has_its_head():
