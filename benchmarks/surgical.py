@@ -1,9 +1,9 @@
 """Which layer to tune? It depends on what has changed.
 
 ``python benchmarks/surgical.py --data DIR`` pre-trains a LeNet on MNIST (16 x 16) and
-tunes one layer at a time, or all, on 20 labelled rows per class of four targets:
-inputs corrupted (contrast inverted; salt and pepper noise) or labels renamed (digits in
-pairs: ``parity``, ten classes shuffled: ``renamed``). Learning rates are picked per
+tunes one layer at a time, or all, on 20 labelled rows per class of three targets:
+inputs corrupted (contrast inverted; salt and pepper noise) or labels renamed (the ten
+classes shuffled). Learning rates are picked per
 layer and target on rows that are neither trained nor tested on, with a seed of its own.
 
 The claim under test (Lee et al., "Surgical Fine-Tuning Improves Adaptation to
@@ -35,7 +35,7 @@ from da_zoo.data.npz import mnist, resize
 from da_zoo.finetune import FineTunePlan, Rule, Stage, presets
 
 NETWORK = network_by_name("lenet")
-RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (1e-3, 3e-3, 1e-2)
 CHOOSING_SEED = 1000
 PRETRAINING_STEPS, STEPS, BATCH, LABELS = 2000, 300, 64, 20
 SETTINGS: dict[str, Any] = {"optimizer": "adam", "schedule": "cosine"}
@@ -51,7 +51,7 @@ PLANS = {
     "everything": EVERYTHING,
 }
 RENAMED = np.array([3, 7, 5, 9, 0, 2, 8, 1, 4, 6])
-SHIFTS = ("inverted", "noise", "renamed", "parity")
+SHIFTS = ("inverted", "noise", "renamed")
 
 
 def shifted(shift: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,9 +62,7 @@ def shifted(shift: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.nd
         rng = np.random.default_rng(0)
         hit = rng.uniform(size=x.shape)
         return np.where(hit < 0.2, 0, np.where(hit > 0.8, 255, x)).astype(np.uint8), y
-    if shift == "renamed":
-        return x, RENAMED[y]
-    return x, (y % 2).astype(y.dtype)
+    return x, RENAMED[y]
 
 
 @functools.lru_cache(maxsize=1)
