@@ -99,6 +99,7 @@ def test_4_a_norm_over_everything_counts_frozen_gradients():
 
 def flops(plan, optimizer="adam"):
     network = network_by_name("mlp", hidden=(64,) * 6, batch_norm=False)
+    network = network._replace(pretrained=True)  # or nothing of it may be frozen
     recipe = plan.recipe(network, classes=3, source_share=0.0, optimizer=optimizer)
     phase = recipe[1]
     batch = example_batch(toy_data(), phase.uses)

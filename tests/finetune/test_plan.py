@@ -323,7 +323,8 @@ LOW_AND_TOP = ["low/", "top/"]
 )
 def test_presets_fit_any_module(build, plan):
     """Every stage steps once: something of what its rules name moves, nothing else."""
-    recipe = plan.recipe(build(), classes=3, source_share=0.0)
+    network = build()._replace(pretrained=True)  # or nothing of it may be frozen
+    recipe = plan.recipe(network, classes=3, source_share=0.0)
     batch = example_batch(toy_data(), frozenset({"target_labelled"}))
     state = jax.jit(recipe[0].adapter.init)(jax.random.key(0), batch)
     for stage, phase in zip(plan.stages, recipe[1:], strict=True):
