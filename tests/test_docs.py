@@ -94,6 +94,7 @@ def test_the_examples_of_the_pretraining_page_run_and_its_table_is_the_registry(
     told = capsys.readouterr().out.splitlines()
     assert told == [
         "masked_features 400 None",
+        "(8, 3)",
         "(2, 2, 20)",
         "['accuracy', 'pretrain_loss']",
     ]
