@@ -40,7 +40,7 @@ from da_zoo import (
     start_from,
 )
 from da_zoo.bench.statistics import mean_interval, paired_difference
-from da_zoo.data.arrays import Stream, make_stream
+from da_zoo.data.streams import Stream, make_stream
 from da_zoo.data.text import read_texts
 from da_zoo.data.tokens import SPECIAL_TOKENS, encode, train_tokenizer
 from da_zoo.finetune import presets

@@ -10,7 +10,8 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from da_zoo.data.arrays import ArrayData, check_features
+from da_zoo.data.arrays import ArrayData
+from da_zoo.data.checks import check_features
 from da_zoo.loop import fit
 from da_zoo.methods import METHODS
 from da_zoo.models import network_by_name

@@ -12,8 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from da_zoo.data.arrays import ArrayData, Stream, on_device, order
+from da_zoo.data.arrays import ArrayData
+from da_zoo.data.batches import on_device
 from da_zoo.data.domains import balanced_order
+from da_zoo.data.order import order
+from da_zoo.data.streams import Stream
 from da_zoo.naming import choose
 from da_zoo.types import Key
 

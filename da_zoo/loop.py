@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import PyTree, Shaped
 
 from da_zoo.compose import is_refreshing
-from da_zoo.data.arrays import ArrayData, gather_batch
+from da_zoo.data.arrays import ArrayData
+from da_zoo.data.batches import gather_batch
 from da_zoo.feed import Seeds, place, resolve_pools
 from da_zoo.groups import deal_out, joined, stacked
 from da_zoo.phases import (

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from da_zoo.backend import compiler_options
-from da_zoo.data.arrays import _Device, gather, gather_batch
+from da_zoo.data.batches import DeviceStream, gather, gather_batch
 from da_zoo.naming import choose
 from da_zoo.step import chunk_function, traced_once
 from da_zoo.types import Batch, TrainState, Views
@@ -31,7 +31,7 @@ SEEDS = ("auto", "vmap", "map", "sequential")
 """vmap: seeds as a batch axis; map: one after another inside the program; sequential:
 one after another outside it."""
 
-PER_SEED = _Device(pool=None, rows=0, labels=0, weight=0, domain=0)  # type: ignore[arg-type]
+PER_SEED = DeviceStream(pool=None, rows=0, labels=0, weight=0, domain=0)  # type: ignore[arg-type]
 
 
 class Plan(NamedTuple):

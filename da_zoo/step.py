@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
-from da_zoo.data.arrays import gather_batch
+from da_zoo.data.batches import gather_batch
 from da_zoo.types import Adapter, Batch, Predictions, TrainState
 
 __all__ = ["make_eval_step", "make_train_step"]

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from da_zoo.data.arrays import ArrayData, gather_batch, on_device
+from da_zoo.data.arrays import ArrayData
+from da_zoo.data.batches import gather_batch, on_device
 from da_zoo.loop import fit
 from da_zoo.step import make_train_step
 from da_zoo.types import Adapter, Batch, Phase, Recipe, TrainState

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from da_zoo import ArrayData, fit, methods, network_by_name
-from da_zoo.data.arrays import gather
+from da_zoo.data.batches import gather
 from da_zoo.feed import Feed, Seeds, resolve_pools
 from da_zoo.testing import toy_data
 

@@ -14,7 +14,8 @@ from da_zoo import (
     network_by_name,
 )
 from da_zoo import programs as programs_module
-from da_zoo.data.arrays import KEPT_ORDER, Stream, make_stream, order
+from da_zoo.data.order import KEPT_ORDER, order
+from da_zoo.data.streams import Stream, make_stream
 from da_zoo.loop import phase_steps
 from da_zoo.programs import forget_programs
 from da_zoo.testing import toy_data

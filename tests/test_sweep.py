@@ -6,7 +6,7 @@ import pytest
 from da_zoo import ArrayData, fit, methods, network_by_name
 from da_zoo import loop as loop_module
 from da_zoo import programs as programs_module
-from da_zoo.data.arrays import Stream
+from da_zoo.data.streams import Stream
 from da_zoo.programs import forget_programs
 from da_zoo.sweep import group_width, resolve_sweep
 from da_zoo.testing import toy_data

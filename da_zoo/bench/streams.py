@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from da_zoo.bench.plan import Cell
-from da_zoo.data.arrays import ArrayData, Stream
+from da_zoo.data.arrays import ArrayData
 from da_zoo.data.domains import domain_blocks
 from da_zoo.data.splits import Split
+from da_zoo.data.streams import Stream
 from da_zoo.scenarios import ScenarioData, labelled_rows
 
 __all__ = ["training_data"]

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int
 
-from da_zoo.data.arrays import order
+from da_zoo.data.order import order
 
 __all__ = ["balanced_order", "domain_blocks"]
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from da_zoo import ArrayData, fit, network_from_linen
-from da_zoo.data.arrays import check_features, make_stream
+from da_zoo.data.checks import check_features
+from da_zoo.data.streams import make_stream
 from da_zoo.methods.source_only import source_only
 
 IDS = np.random.default_rng(0).integers(0, 7, (20, 4)).astype(np.int32)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from da_zoo import ArrayData, fit, methods, network_by_name
-from da_zoo.data.arrays import on_device, order
+from da_zoo.data.batches import on_device
 from da_zoo.data.domains import balanced_order, domain_blocks
+from da_zoo.data.order import order
 from da_zoo.feed import Feed, Seeds
 from da_zoo.testing import example_batch
 

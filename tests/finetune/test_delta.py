@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from da_zoo import ArrayData, fit, methods, network_by_name
-from da_zoo.data.arrays import on_device
+from da_zoo.data.batches import on_device
 from da_zoo.finetune import FineTunePlan, LoRA, Rule, Stage, delta
 from da_zoo.losses.feature_maps import channel_importance
 from da_zoo.testing import toy_data

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from da_zoo import ArrayData, fit, methods, network_by_name
-from da_zoo.data.arrays import Stream
+from da_zoo.data.streams import Stream
 from da_zoo.losses.centroid_labels import centroid_labels
 from da_zoo.programs import forget_programs
 from da_zoo.row_scores import BLOCK, row_scores

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from da_zoo.data.arrays import ArrayData, check_features
+from da_zoo.data.arrays import ArrayData
+from da_zoo.data.checks import check_features
 from da_zoo.finetune.averaging import averaged_state
 from da_zoo.loop import FitResult, fit
 from da_zoo.methods.pretraining.spec import TaskSpec

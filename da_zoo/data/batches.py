@@ -1,0 +1,67 @@
+"""Streams on the device, and batches read out of them inside the compiled program."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PyTree
+
+from da_zoo.data.streams import Stream
+from da_zoo.types import Batch, Examples
+
+__all__ = ["DeviceStream", "gather", "gather_batch", "on_device"]
+
+
+class DeviceStream(NamedTuple):
+    """What a compiled program gets of a Stream (no counts: those are the sampler's)."""
+
+    pool: PyTree
+    rows: Array
+    labels: Array | None
+    weight: Array | None
+    domain: Array | None
+
+
+def _across_seeds(values: np.ndarray, seeds: int) -> np.ndarray:
+    return np.broadcast_to(values, (seeds, *values.shape[1:]))
+
+
+def on_device(stream: Stream, seeds: int) -> DeviceStream:
+    """Moves a stream to the device, once per fit, with rows for every seed."""
+
+    def place(values: np.ndarray | None) -> Array | None:
+        return None if values is None else jnp.asarray(_across_seeds(values, seeds))
+
+    return DeviceStream(
+        jax.tree.map(jnp.asarray, stream.pool),
+        jnp.asarray(_across_seeds(stream.rows, seeds)),
+        place(stream.labels),
+        place(stream.weight),
+        place(stream.domain),
+    )
+
+
+def _scaled(leaf: Array) -> Array:
+    return leaf.astype(jnp.float32) / 255 if leaf.dtype == jnp.uint8 else leaf
+
+
+def gather(stream: DeviceStream, index: Int[Array, " b"]) -> Examples:
+    """Reads one seed's batch out of the pool, inside the compiled program."""
+    rows = stream.rows[index]
+    zeros = jnp.zeros(index.shape, jnp.int32)
+    return Examples(
+        x=jax.tree.map(lambda pool: _scaled(pool[rows]), stream.pool),
+        y=zeros if stream.labels is None else stream.labels[index],
+        labelled=jnp.full(index.shape, stream.labels is not None),
+        index=index,
+        domain=zeros if stream.domain is None else stream.domain[index],
+        weight=None if stream.weight is None else stream.weight[index],
+    )
+
+
+def gather_batch(
+    streams: dict[str, DeviceStream], indices: dict[str, Int[Array, " b"]]
+) -> Batch:
+    """Reads a batch of every stream; the others stay None."""
+    return Batch(**{name: gather(streams[name], indices[name]) for name in streams})
