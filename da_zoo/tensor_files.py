@@ -116,7 +116,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
         >>> read_arrays(path)
         Traceback (most recent call last):
         ...
-        ValueError: .../not.safetensors is no whole safetensors file: ...
+        ValueError: .../not.safetensors is damaged or no safetensors file: ...
     """
     content = Path(path).read_bytes()
     try:
@@ -128,7 +128,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
             dict(header.get("__metadata__", {})),
         )
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from None
+        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from None
 
 
 def _array(spec: Mapping[str, Any]) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Rows of one side as a user has them: arrays, or a ``.npz`` or ``.csv`` file."""
 
-import csv
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Num, Shaped
 
+from da_zoo.data.csv_rows import CsvRows, read_csv
 from da_zoo.data.npz import load_npz
 from da_zoo.naming import choose
 
@@ -198,7 +198,8 @@ def _csv(
     regression: bool | None,
     need_label: bool,
 ) -> Rows:
-    header, body = _cells(path)
+    file = _table(path)
+    header = file.header
     if label is None:
         raise ValueError(
             f"{path}: say which column holds the labels with --label; it has "
@@ -211,44 +212,25 @@ def _csv(
     kept = [c for c in header if c != label and c not in drop]
     if not kept:
         raise ValueError(f"{path} has no input columns left")
-    table = np.empty((len(body), len(kept)), np.float32)
+    table = np.empty((len(file.rows), len(kept)), np.float32)
     for number, name in enumerate(kept):
-        place = header.index(name)
-        table[:, number] = [_number(row[place], name, path) for row in body]
+        table[:, number] = [_number(cell, name, path) for _, cell in file.column(name)]
     y = None
     if label in header:
-        cells = [row[header.index(label)].strip() for row in body]
+        cells = [cell.strip() for _, cell in file.column(label)]
         y = np.array([None if c.lower() in BLANKS else c for c in cells], object)
     rows = from_arrays(str(path), table, y, regression=regression)
     return rows._replace(columns=tuple(kept))
 
 
-def _cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no UTF-8 text: {error}") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        lines = [r for r in csv.reader(text.splitlines(), delimiter=delimiter) if r]
-    except csv.Error as error:
-        raise ValueError(f"{path} is no readable CSV: {error}") from None
-    if len(lines) < 2:
-        raise ValueError(f"{path} needs a line of column names and rows below it")
-    header = [name.strip() for name in lines[0]]
-    if len(set(header)) < len(header):
-        twice = sorted({name for name in header if header.count(name) > 1})
-        raise ValueError(f"{path} has columns of the same name: {', '.join(twice)}")
-    if all(_is_number(name) for name in header):
-        raise ValueError(f"{path}: the first line must name the columns, got {first!r}")
-    for number, row in enumerate(lines[1:], start=2):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path}: row {number} has {len(row)} cells, the first line "
-                f"{len(header)}"
-            )
-    return header, lines[1:]
+def _table(path: Path) -> CsvRows:
+    table = read_csv(path, delimiter=None)
+    table = table._replace(header=tuple(name.strip() for name in table.header))
+    if all(_is_number(name) for name in table.header):
+        raise ValueError(
+            f"{path}: the first line must name the columns, got {table.header}"
+        )
+    return table
 
 
 def _is_number(cell: str) -> bool:

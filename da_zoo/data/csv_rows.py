@@ -62,11 +62,13 @@ def read_utf8(path: str | Path) -> str:
         ) from None
 
 
-def read_csv(path: str | Path) -> CsvRows:
+def read_csv(path: str | Path, *, delimiter: str | None = ",") -> CsvRows:
     r"""Reads a CSV file: a header, then rows of as many cells; empty lines are skipped.
 
     Args:
-        path: of a file in UTF-8, with commas, and quotes where a cell needs them.
+        path: of a file in UTF-8, with quotes where a cell needs them.
+        delimiter: between cells; None takes the commonest of comma, semicolon and tab
+            in the first line.
 
     Raises:
         ValueError: if it is missing, empty, not UTF-8 or not CSV, if a row has another
@@ -82,7 +84,10 @@ def read_csv(path: str | Path) -> CsvRows:
     """
     name = str(path)
     text = read_utf8(path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    if delimiter is None:
+        delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     found: list[tuple[int, tuple[str, ...]]] = []
     begins = 1
     try:
@@ -104,6 +109,7 @@ def read_csv(path: str | Path) -> CsvRows:
         if len(row) != len(header):
             raise ValueError(
                 f"{name}, line {line}: {len(row)} cells where the header has "
-                f"{len(header)} ({', '.join(header)}); quote cells that hold commas"
+                f"{len(header)} ({', '.join(header)}); quote cells that hold "
+                f"{delimiter!r}"
             )
     return CsvRows(name, header, tuple(rows))

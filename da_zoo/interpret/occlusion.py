@@ -12,6 +12,10 @@ from da_zoo.interpret.saliency import Logits, compiled
 __all__ = ["occlusion"]
 
 
+def _score(logits: Logits, images: Array) -> Array:
+    return logits(images)
+
+
 def occlusion(
     logits: Logits,
     x: Shaped[Any, "n ..."],
@@ -54,7 +58,7 @@ def occlusion(
     _, height, width, _ = images.shape
     if not 1 <= patch <= min(height, width):
         raise ValueError(f"patch must be 1..{min(height, width)}, got {patch}")
-    score = compiled(logits, lambda images: logits(images))
+    score = compiled(_score, logits)
     whole = score(images)
     which = chosen_classes(whole, classes)[:, None]
     found = np.empty(images.shape[:3], np.float32)

@@ -1,13 +1,15 @@
 """Saliency: how much a logit answers to each input, for small changes."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from da_zoo.interpret.model import Model, as_floats, chosen_classes
+from da_zoo.network import Network
 
 __all__ = ["compiled", "input_gradient", "saliency"]
 
@@ -51,24 +53,48 @@ def saliency(
     return jnp.abs(input_gradient(logits)(inputs, which))
 
 
-def compiled(logits: Logits, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function of a model; runs that of any other one step by step.
+def compiled(function: Callable[..., Any], logits: Logits) -> Callable[..., Any]:
+    """Returns ``function(logits, ...)`` as a program; step by step if it is no model.
 
     A fit's ``predict`` is a program with compiler options, which JAX refuses inside
     another one and under differentiation. Step by step it is no program.
 
+    Args:
+        function: of a model and arrays; the same object for the same work, for a
+            network's program is kept by it.
+        logits: a model, or any function from inputs to logits.
+
     Example:
-        >>> float(compiled(jnp.sin, jnp.cos)(0.0))
+        >>> float(compiled(lambda logits, x: logits(x), jnp.cos)(0.0))
         1.0
     """
     if isinstance(logits, Model):
-        return jax.jit(function)
+        program = _program(function, logits.network)
+        return functools.partial(program, logits.params, logits.stats, logits.head)
 
     def step_by_step(*arguments: Any) -> Any:
         with jax.disable_jit():
-            return function(*arguments)
+            return function(logits, *arguments)
 
     return step_by_step
+
+
+@functools.lru_cache(maxsize=64)
+def _program(function: Callable[..., Any], network: Network) -> Callable[..., Any]:
+    """Variables are arguments, so that one program serves every training's."""
+
+    def run(params: PyTree, stats: PyTree, head: Any, *arguments: Any) -> Any:
+        return function(Model(network, params, stats, head), *arguments)
+
+    return jax.jit(run)
+
+
+def _total(logits: Logits, x: Array, which: Array) -> Array:
+    # Rows do not see each other, so the gradient of the sum is row by row.
+    return jnp.sum(jnp.take_along_axis(logits(x), which[:, None], axis=1))
+
+
+_GRADIENT = jax.grad(_total, argnums=1)
 
 
 def input_gradient(
@@ -81,9 +107,4 @@ def input_gradient(
         >>> gradient(jnp.array([[3.0, 5.0]]), jnp.array([1]))
         Array([[ 0., 10.]], dtype=float32)
     """
-
-    def total(x: Array, which: Array) -> Array:
-        # Rows do not see each other, so the gradient of the sum is row by row.
-        return jnp.sum(jnp.take_along_axis(logits(x), which[:, None], axis=1))
-
-    return compiled(logits, jax.grad(total))
+    return compiled(_GRADIENT, logits)

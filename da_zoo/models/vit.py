@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
+from da_zoo.models.patches import patches_of
 from da_zoo.models.preprocessing import Preprocessing
 from da_zoo.models.pretrained.entries import Layout
 from da_zoo.models.pretrained.vit import vit_layouts
@@ -164,12 +165,10 @@ class ViT(nn.Module):
                 "vit takes images [n, height, width, channels] of whole patches of "
                 f"{size} x {size} pixels, got {x.shape}; resize them or set patch"
             )
-        n, rows, columns, channels = x.shape
+        n, rows, columns, _ = x.shape
         grid = (rows // size, columns // size)
-        patches = x.reshape(n, grid[0], size, grid[1], size, channels)
-        patches = patches.transpose(0, 1, 3, 2, 4, 5).reshape(n, grid[0] * grid[1], -1)
         # A convolution with stride = window is a matrix product over patches.
-        h = nn.Dense(self.width, name="embed")(patches)
+        h = nn.Dense(self.width, name="embed")(patches_of(x, size))
         positions = self._positions(grid)
         h = h + positions.reshape(1, -1, self.width)
         if keep is not None:

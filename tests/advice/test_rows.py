@@ -92,11 +92,11 @@ def test_wrong_arrays_are_refused(x, y, error, told):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "line of column names"),
-        ("a,y\n", "line of column names"),
+        ("", "needs a header"),
+        ("a,y\n", "a header but no rows"),
         ("1,2\n3,4\n", "must name the columns"),
-        ("a,a,y\n" + "1,2,3\n" * 8, "same name: a"),
-        ("a,y\n" + "1,2\n" * 7 + "1\n", "row 9 has 1 cells"),
+        ("a,a,y\n" + "1,2,3\n" * 8, r"more than one column called \['a'\]"),
+        ("a,y\n" + "1,2\n" * 7 + "1\n", "line 9: 1 cells"),
         ("a,sex,y\n" + "1,male,2\n" * 8, "--drop sex"),
         ("y\n" + "1\n" * 8, "no input columns"),
         ("a,y\n" + "1,2\n" * 3, "at least 8 rows"),

@@ -169,7 +169,7 @@ def test_damage_is_found(base, states, tmp_path):
         assert whole[at : at + 1] == b" ", at
     for end in (0, 7, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:end])
-        with pytest.raises(ValueError, match="no whole safetensors file"):
+        with pytest.raises(ValueError, match="damaged or no safetensors file"):
             load_delta(path, base)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from da_zoo import network_by_name
 from da_zoo.interpret import Model, integrated_gradients, occlusion, saliency
+from da_zoo.interpret.saliency import input_gradient
 
 RNG = np.random.default_rng(0)
 W = RNG.normal(size=(5, 3)).astype(np.float32)
@@ -116,3 +117,27 @@ def test_occlusion_finds_the_patch_that_counts():
             occlusion(logits, images, patch=wrong)
     with pytest.raises(ValueError, match="must be images"):
         occlusion(logits, X)
+
+
+def test_a_network_s_program_is_kept_from_one_call_to_the_next():
+    network = network_by_name("mlp", hidden=(5,))
+    traced = []
+
+    def apply(*arguments, **options):
+        traced.append(1)
+        return network.apply(*arguments, **options)
+
+    watched = network._replace(apply=apply)
+    params, stats = network.init(jax.random.key(0), jnp.ones((2, 3)))
+    head = {"kernel": jnp.ones((5, 2)), "bias": jnp.zeros(2)}
+    models = [
+        Model(watched, jax.tree.map(lambda leaf, f=f: f * leaf, params), stats, head)
+        for f in (1.0, 2.0)
+    ]
+    x = np.linspace(0.0, 1.0, 6, dtype=np.float32).reshape(2, 3)
+    gradient = [input_gradient(model)(x, jnp.zeros(2, int)) for model in models]
+    first = len(traced)
+    again = [input_gradient(model)(x, jnp.zeros(2, int)) for model in models]
+    assert first == len(traced) == 1
+    assert not np.allclose(gradient[0], gradient[1])
+    np.testing.assert_array_equal(gradient[1], again[1])

@@ -21,33 +21,15 @@ from da_zoo.methods.pretraining.objective import (
     within,
 )
 from da_zoo.methods.pretraining.spec import TaskSpec
+from da_zoo.models.patches import patches_of
 from da_zoo.models.transformer import TransformerBlock, layer_norm
 from da_zoo.network import Network
 from da_zoo.settings import Settings
 from da_zoo.types import Examples, Key, Outputs, Params, Recipe
 
-__all__ = ["masked_autoencoding", "patches_of", "random_masks"]
+__all__ = ["masked_autoencoding", "random_masks"]
 
 Masks = tuple[Int[Array, "n v"], Int[Array, "n t"], Bool[Array, "n t"]]
-
-
-def patches_of(x: Float[Array, "n h w c"], size: int) -> Float[Array, "n t d"]:
-    """Cuts images into patches, row by row.
-
-    Args:
-        x: [n, h, w, c], sides multiples of ``size``.
-        size: side of a patch in pixels.
-
-    Returns:
-        [n, patches, size * size * c].
-
-    Example:
-        >>> patches_of(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, 1].tolist()
-        [2.0, 3.0, 6.0, 7.0]
-    """
-    n, h, w, c = x.shape
-    grid = x.reshape(n, h // size, size, w // size, size, c).transpose(0, 1, 3, 2, 4, 5)
-    return grid.reshape(n, (h // size) * (w // size), size * size * c)
 
 
 def random_masks(key: Key, rows: int, patches: int, ratio: float) -> Masks:

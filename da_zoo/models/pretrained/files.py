@@ -6,29 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
-import safetensors
 from jaxtyping import Shaped
+
+from da_zoo.tensor_files import read_arrays
 
 __all__ = ["HUB", "file_digest", "locate", "read_weights"]
 
 HUB = "hub:"
 """What the name of a file on the Hugging Face hub starts with."""
-
-DTYPES: dict[str, Any] = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "BF16": ml_dtypes.bfloat16,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
-}
-"""Types of numbers that weights come in, by safetensors' names."""
 
 Weights = dict[str, Shaped[np.ndarray, "..."]]
 
@@ -118,17 +104,7 @@ def read_weights(path: str | Path) -> Weights:
 
 
 def _read_safetensors(path: Path) -> Weights:
-    try:
-        tensors = safetensors.deserialize(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from None
-    weights = {}
-    for name, tensor in tensors:
-        if tensor["dtype"] not in DTYPES:
-            raise ValueError(f"{path}: {name} is of the unknown type {tensor['dtype']}")
-        flat = np.frombuffer(tensor["data"], DTYPES[tensor["dtype"]])
-        weights[name] = flat.reshape(tensor["shape"])
-    return weights
+    return read_arrays(path)[0]
 
 
 def _read_npz(path: Path) -> Weights:

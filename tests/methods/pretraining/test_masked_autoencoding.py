@@ -8,9 +8,9 @@ import pytest
 from da_zoo.methods.pretraining.masked_autoencoding import (
     _sines,
     _standardised,
-    patches_of,
     random_masks,
 )
+from da_zoo.models.patches import patches_of
 
 KEY = jax.random.key(0)
 
