@@ -17,6 +17,7 @@ from da_zoo.types import (
     Key,
     Params,
     PredictFn,
+    Predictions,
     Recipe,
     TrainState,
     Update,
@@ -28,6 +29,8 @@ __all__ = [
     "inherit",
     "is_refreshing",
     "named_key",
+    "predict_through",
+    "predicted_with",
     "progress",
     "recipe_with_hparams",
     "with_hparams",
@@ -212,6 +215,43 @@ def inherit(previous: TrainState, fresh: TrainState) -> TrainState:
     stats = {k: v for k, v in previous.stats.items() if k in fresh.stats}
     taken, stats = jax.tree.map(jnp.copy, (taken, stats))
     return fresh._replace(params=fresh.params | taken, stats=fresh.stats | stats)
+
+
+@functools.lru_cache(maxsize=256)
+def predict_through(
+    predict: PredictFn, view: Callable[[TrainState], TrainState]
+) -> PredictFn:
+    """Predicts with what ``view`` makes of a state: a teacher, an average.
+
+    Args:
+        predict: an adapter's.
+        view: state -> the state that is predicted with.
+    """
+
+    def predict_viewed(
+        state: TrainState, x: PyTree, *, domain: str = "target"
+    ) -> Predictions:
+        return predict(view(state), x, domain=domain)
+
+    known = dict(vars(predict))
+    inner = known.pop("view", None)
+    own = view if inner is None else lambda state: inner(view(state))
+    vars(predict_viewed).update(known, view=own)
+    return predict_viewed
+
+
+def predicted_with(adapter: Adapter, state: TrainState) -> TrainState:
+    """Returns the state that an adapter's predictions are made with.
+
+    Example:
+        >>> from da_zoo import methods, network_by_name
+        >>> adapter = methods.source_only(network_by_name("mlp"), classes=2)[0].adapter
+        >>> state = TrainState(*[jnp.zeros(())] * len(TrainState._fields))
+        >>> predicted_with(adapter, state) is state
+        True
+    """
+    view = getattr(adapter.predict, "__dict__", {}).get("view")
+    return state if view is None else view(state)
 
 
 def with_hparams(adapter: Adapter, **values: float) -> Adapter:

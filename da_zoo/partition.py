@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 from jaxtyping import PyTree
 
 __all__ = [
     "by_path",
+    "leaves_by_path",
     "matching",
     "merge",
     "paths",
     "scale_updates",
+    "shape_differences",
     "split",
 ]
 
@@ -38,6 +41,34 @@ def paths(tree: PyTree) -> list[str]:
         ['encoder/kernel', 'head/bias']
     """
     return [_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def leaves_by_path(tree: PyTree) -> dict[str, Any]:
+    """Returns the leaves by path, in the tree's own order.
+
+    Example:
+        >>> leaves_by_path({"head": {"bias": 0.0}})
+        {'head/bias': 0.0}
+    """
+    return dict(zip(paths(tree), jax.tree.leaves(tree), strict=True))
+
+
+def shape_differences(given: PyTree, expected: PyTree) -> list[str]:
+    """Says which leaves are missing, not expected, or of another shape.
+
+    Example:
+        >>> shape_differences({"a": np.ones(2)}, {"a": np.ones(3), "b": np.ones(1)})
+        ['a: (2,) instead of (3,)', 'b: missing instead of (1,)']
+    """
+    have, want = (
+        {path: np.shape(leaf) for path, leaf in leaves_by_path(tree).items()}
+        for tree in (given, expected)
+    )
+    return [
+        f"{path}: {have.get(path, 'missing')} instead of {want.get(path, 'nothing')}"
+        for path in sorted(want.keys() | have.keys())
+        if want.get(path) != have.get(path)
+    ]
 
 
 def _predicate(wrt: PathPredicate | tuple[str, ...]) -> PathPredicate:

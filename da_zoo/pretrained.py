@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from da_zoo.network import Network
-from da_zoo.partition import paths
+from da_zoo.partition import shape_differences
 from da_zoo.types import Key
 
 __all__ = ["Pretrained", "start_from"]
@@ -102,17 +102,7 @@ def start_from(network: Network, pretrained: Pretrained) -> Network:
 
 
 def _check(what: str, expected: PyTree, given: PyTree) -> None:
-    shapes = [
-        dict(zip(paths(t), (leaf.shape for leaf in jax.tree.leaves(t)), strict=True))
-        for t in (expected, given)
-    ]
-    want, have = shapes
-    wrong = [
-        f"{path}: {have.get(path, 'missing')} instead of {want.get(path, 'nothing')}"
-        for path in sorted(want.keys() | have.keys())
-        if want.get(path) != have.get(path)
-    ]
-    if wrong:
+    if wrong := shape_differences(given, expected):
         raise ValueError(
             f"pre-trained {what} do not fit the network in {len(wrong)} places: "
             f"{'; '.join(wrong[:5])}"

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree, Shaped
 
 from da_zoo.augment import Augmentation
 from da_zoo.classifier import Forward, streams_of
-from da_zoo.compose import from_updates, inherit, named_key
+from da_zoo.compose import from_updates, inherit, named_key, predict_through
 from da_zoo.naming import choose
 from da_zoo.network import Network
 from da_zoo.optimizers import make_optimizer
@@ -29,7 +29,6 @@ from da_zoo.types import (
     Key,
     Params,
     Phase,
-    Predictions,
     Recipe,
     TrainState,
     Update,
@@ -257,16 +256,6 @@ def _inherit_teacher(previous: TrainState, fresh: TrainState) -> TrainState:
     return inherit(as_teacher(previous), fresh)
 
 
-@functools.lru_cache(maxsize=256)
-def _teacher_predict(predict: Callable[..., Predictions]) -> Callable[..., Predictions]:
-    def predict_as_teacher(
-        state: TrainState, x: PyTree, *, domain: str = "target"
-    ) -> Predictions:
-        return predict(as_teacher(state), x, domain=domain)
-
-    return predict_as_teacher
-
-
 def _everything(path: str) -> bool:
     del path
     return True
@@ -346,7 +335,9 @@ def self_trained(
         _init_with(model.init_params, method, classes.width),
         (_update(model.forward, training.optimizer, training.schedule, method.loss),),
         after=_update_teacher if method.teacher else None,
-        predict=_teacher_predict(model.predict) if teaching else model.predict,
+        predict=predict_through(model.predict, as_teacher)
+        if teaching
+        else model.predict,
         hparams={
             "learning_rate": training.learning_rate,
             "weight_decay": training.weight_decay,

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, Shaped
 
+from da_zoo.compose import predict_through
 from da_zoo.self_training import check_fraction
-from da_zoo.types import Batch, Key, Phase, Predictions, Recipe, TrainState
+from da_zoo.types import Batch, Key, Phase, Recipe, TrainState
 
 __all__ = ["AVERAGE", "averaged_state", "interpolate", "with_average"]
 
@@ -103,7 +104,7 @@ def with_average(recipe: Recipe, decay: float = 0.999) -> Recipe:
         adapter = phase.adapter._replace(
             init=jax.tree_util.Partial(_beginning(init.func), hparams=floats),
             update=_averaging(phase.adapter.update),
-            predict=_predicting(predict),
+            predict=predict_through(predict, averaged_state),
         )
         begins = None if start is None else _restarting(start)
         phases.append(phase._replace(adapter=adapter, warm_start=begins))
@@ -142,17 +143,6 @@ def _averaging(update: Callable[..., Any]) -> Callable[..., Any]:
         return state._replace(extra=state.extra | {AVERAGE: average}), metrics
 
     return update_and_average
-
-
-@functools.lru_cache(maxsize=256)
-def _predicting(predict: Callable[..., Predictions]) -> Callable[..., Predictions]:
-    @functools.wraps(predict)
-    def predict_averaged(
-        state: TrainState, x: PyTree, *, domain: str = "target"
-    ) -> Predictions:
-        return predict(averaged_state(state), x, domain=domain)
-
-    return predict_averaged
 
 
 def _handing_on(warm_start: WarmStart) -> WarmStart:

@@ -18,6 +18,7 @@ from da_zoo.batch_norm import TARGET_NORMS
 from da_zoo.finetune.lora import LoRA, merge_lora
 from da_zoo.finetune.plan import FineTunePlan
 from da_zoo.finetune.plan_json import describe_plan
+from da_zoo.partition import shape_differences
 from da_zoo.pretrained import Pretrained
 from da_zoo.tensor_files import (
     decode_tree,
@@ -250,19 +251,8 @@ def _base_name(keys: Keys, adapted: bool) -> str:
 
 
 def _check_network(known: Mapping[str, np.ndarray], encoder: PyTree) -> None:
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def note(keys: Keys, leaf: Any) -> None:
-        shapes["/".join(map(str, ("params", *keys)))] = np.shape(leaf)
-
-    encode_tree(encoder, note)
-    want = {k: v.shape for k, v in known.items() if k.startswith("params/")}
-    wrong = [
-        f"{name}: {shapes.get(name, 'missing')} instead of {want.get(name, 'nothing')}"
-        for name in sorted(shapes.keys() | want.keys())
-        if shapes.get(name) != want.get(name)
-    ]
-    if wrong:
+    want = {k: v for k, v in known.items() if k.startswith("params/")}
+    if wrong := shape_differences({"params": encoder}, want):
         raise ValueError(
             f"the state is not of the base's network, or of several runs, in "
             f"{len(wrong)} places: {'; '.join(wrong[:3])}"

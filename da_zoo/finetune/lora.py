@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from da_zoo.compose import named_key
 from da_zoo.network import Network, Train
-from da_zoo.partition import matching, paths
+from da_zoo.partition import leaves_by_path, matching, paths
 from da_zoo.types import Key, Outputs
 
 __all__ = ["LoRA", "lora_factors", "lora_network", "merge_lora", "unmerge_lora"]
@@ -77,7 +77,7 @@ def lora_factors(key: Key, params: PyTree, lora: LoRA) -> dict[str, dict[str, Ar
             f"{lora.alpha}"
         )
     found = {}
-    for path, kernel in zip(paths(params), jax.tree.leaves(params), strict=True):
+    for path, kernel in leaves_by_path(params).items():
         if not matching(lora.pattern)(path):
             continue
         if kernel.ndim < 2:

@@ -15,7 +15,7 @@ from da_zoo.finetune.rules import Rule, check_rules, rule_for, validate_rules
 from da_zoo.finetune.tuning import HEAD, SOURCE_SHARE, source_then, tuning_phase
 from da_zoo.naming import choose
 from da_zoo.network import Network
-from da_zoo.partition import paths
+from da_zoo.partition import leaves_by_path
 from da_zoo.schedules import SCHEDULES
 from da_zoo.settings import (
     Continuous,
@@ -225,7 +225,7 @@ class FineTunePlan(NamedTuple):
         head = {"kernel": jnp.zeros((1, 1)), "bias": jnp.zeros(1)}
         check_rules(rules, {"head_target": head} | tuned)
         found = {}
-        for path, leaf in zip(paths(tuned), jax.tree.leaves(tuned), strict=True):
+        for path, leaf in leaves_by_path(tuned).items():
             rule = rule_for(rules, path)
             rate = training.learning_rate * stage.learning_rate * rule.rate
             cell = "frozen" if rule.rate == 0 else f"{rate:.3g}"

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from da_zoo.batch_norm import TARGET_NORMS
-from da_zoo.finetune.averaging import averaged_state
+from da_zoo.compose import predicted_with
 from da_zoo.loop import FitResult
 from da_zoo.network import Network, make_head
 from da_zoo.partition import merge
@@ -95,7 +95,7 @@ def model_of(
             f"result has the axes {list(result.axes)}; fit one run, with a single key "
             "and no sweep, to look into it"
         )
-    state = averaged_state(result.state)  # what a fit with an average predicts with
+    state = predicted_with(result.adapter, result.state)
     params, stats = state.params, state.stats
     heads = [name for name in params if name.startswith("head_")]
     encoder = params.get("encoder")

@@ -10,7 +10,7 @@ from jaxtyping import PyTree, Shaped
 
 from da_zoo.interpret.model import Model, as_inputs
 from da_zoo.network import Network
-from da_zoo.partition import paths
+from da_zoo.partition import leaves_by_path, shape_differences
 from da_zoo.pretrained import Pretrained
 from da_zoo.text_table import aligned
 from da_zoo.transferability import cka
@@ -131,20 +131,14 @@ def what_moved(
 
 
 def _flat(params: PyTree) -> dict[str, np.ndarray]:
-    leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(params)]
-    return dict(zip(paths(params), leaves, strict=True))
+    found = leaves_by_path(params).items()
+    return {path: np.asarray(leaf, np.float64) for path, leaf in found}
 
 
 def _layers(
     network: Network, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
 ) -> dict[str, tuple[int, float]]:
-    shapes = [{k: v.shape for k, v in own.items()} for own in (before, after)]
-    wrong = [
-        path
-        for path in sorted(before.keys() | after.keys())
-        if shapes[0].get(path) != shapes[1].get(path)
-    ]
-    if wrong:
+    if wrong := shape_differences(after, before):
         raise ValueError(
             "before and after must be variables of one network; they differ in "
             f"{', '.join(wrong[:5])}"

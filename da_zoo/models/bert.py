@@ -10,10 +10,10 @@ from da_zoo.models.pretrained.entries import Layout
 from da_zoo.models.pretrained.text import bert_layouts
 from da_zoo.models.tokens import embedding, split_text
 from da_zoo.models.transformer import (
-    TransformerBlock,
     block_patterns,
     gelu,
     layer_norm,
+    transformer_blocks,
 )
 from da_zoo.types import Outputs
 
@@ -122,21 +122,21 @@ class BERT(nn.Module):
         )
         h = layer_norm(self.epsilon, "embed_norm")(h)
         h = nn.Dropout(self.dropout)(h, deterministic=deterministic)
-        stages = {"embed": h}
-        mask = attention_mask(tokens != self.pad_id)
         kernel_init = nn.initializers.truncated_normal(self.deviation)
-        for i in range(self.depth):
-            h = TransformerBlock(
-                self.heads,
-                self.hidden or 4 * self.width,
-                epsilon=self.epsilon,
-                pre_norm=False,
-                activation=gelu,
-                dropout=self.dropout,
-                kernel_init=kernel_init,
-                name=f"block_{i}",
-            )(h, mask, deterministic=deterministic)
-            stages[f"block_{i}"] = h
+        stages = transformer_blocks(
+            h,
+            self.depth,
+            attention_mask(tokens != self.pad_id),
+            deterministic=deterministic,
+            heads=self.heads,
+            hidden=self.hidden or 4 * self.width,
+            epsilon=self.epsilon,
+            pre_norm=False,
+            activation=gelu,
+            dropout=self.dropout,
+            kernel_init=kernel_init,
+        )
+        h = list(stages.values())[-1]
         stages["tokens"] = h
         pooler = nn.Dense(self.width, kernel_init=kernel_init, name="pooler")
         return Outputs(jnp.tanh(pooler(h[:, 0])), stages)

@@ -10,10 +10,10 @@ from da_zoo.models.pretrained.entries import Layout
 from da_zoo.models.pretrained.text import gpt2_layouts
 from da_zoo.models.tokens import embedding, split_text
 from da_zoo.models.transformer import (
-    TransformerBlock,
     block_patterns,
     gelu_tanh,
     layer_norm,
+    transformer_blocks,
 )
 from da_zoo.types import Outputs
 
@@ -118,22 +118,21 @@ class GPT2(nn.Module):
             places[None], self.max_length, self.width, self.deviation, "embed_positions"
         )
         h = nn.Dropout(self.dropout)(h, deterministic=deterministic)
-        stages = {"embed": h}
         real = tokens != self.pad_id
         mask = attention_mask(real, causal=True)
-        kernel_init = nn.initializers.normal(self.deviation)
-        for i in range(self.depth):
-            h = TransformerBlock(
-                self.heads,
-                self.hidden or 4 * self.width,
-                epsilon=self.epsilon,
-                activation=gelu_tanh,
-                dropout=self.dropout,
-                kernel_init=kernel_init,
-                name=f"block_{i}",
-            )(h, mask, deterministic=deterministic)
-            stages[f"block_{i}"] = h
-        h = layer_norm(self.epsilon, "norm")(h)
+        stages = transformer_blocks(
+            h,
+            self.depth,
+            mask,
+            deterministic=deterministic,
+            heads=self.heads,
+            hidden=self.hidden or 4 * self.width,
+            epsilon=self.epsilon,
+            activation=gelu_tanh,
+            dropout=self.dropout,
+            kernel_init=nn.initializers.normal(self.deviation),
+        )
+        h = layer_norm(self.epsilon, "norm")(list(stages.values())[-1])
         stages["tokens"] = h
         last = jnp.max(jnp.where(real, places[None], 0), axis=1)
         features = jnp.take_along_axis(h, last[:, None, None], axis=1)[:, 0]

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,7 +10,14 @@ from jaxtyping import Array, Bool, Float
 
 from da_zoo.models.attention import SelfAttention
 
-__all__ = ["TransformerBlock", "block_patterns", "gelu", "gelu_tanh", "layer_norm"]
+__all__ = [
+    "TransformerBlock",
+    "block_patterns",
+    "gelu",
+    "gelu_tanh",
+    "layer_norm",
+    "transformer_blocks",
+]
 
 gelu = functools.partial(jax.nn.gelu, approximate=False)
 """x times the normal distribution function, by erf: ViT's and BERT's."""
@@ -48,6 +56,34 @@ def block_patterns(depth: int, first: str, last: str) -> tuple[str, ...]:
     if not blocks:
         return (first, f"{last}/")
     return (first, *blocks[:-1], f"(block_{depth - 1}|{last})/")
+
+
+def transformer_blocks(
+    x: Float[Array, "n t d"],
+    depth: int,
+    mask: Bool[Array, "#n 1 #t t"] | None = None,
+    *,
+    deterministic: bool,
+    **options: Any,
+) -> dict[str, Float[Array, "n t d"]]:
+    """Runs blocks one after another; call it inside a compact module.
+
+    Args:
+        x: tokens [n, t, d].
+        depth: number of blocks, called ``block_0`` and so on.
+        mask: as in :class:`da_zoo.models.attention.SelfAttention`.
+        deterministic: no dropout.
+        **options: attributes of :class:`TransformerBlock`.
+
+    Returns:
+        ``embed``, which is ``x``, and what each block put out, by name, in order.
+    """
+    stages = {"embed": x}
+    for i in range(depth):
+        block = TransformerBlock(**options, name=f"block_{i}")
+        x = block(x, mask, deterministic=deterministic)
+        stages[f"block_{i}"] = x
+    return stages
 
 
 class TransformerBlock(nn.Module):

@@ -11,7 +11,7 @@ from da_zoo.models.patches import patches_of
 from da_zoo.models.preprocessing import Preprocessing
 from da_zoo.models.pretrained.entries import Layout
 from da_zoo.models.pretrained.vit import vit_layouts
-from da_zoo.models.transformer import TransformerBlock, block_patterns, layer_norm
+from da_zoo.models.transformer import block_patterns, layer_norm, transformer_blocks
 from da_zoo.types import Outputs
 
 __all__ = ["ViT", "resize_positions"]
@@ -142,17 +142,16 @@ class ViT(nn.Module):
             x, keep = x["pixels"], jnp.asarray(x["keep"])
         h = self._embed(jnp.asarray(x), keep)
         h = nn.Dropout(self.dropout)(h, deterministic=deterministic)
-        stages = {"embed": h}
-        for i in range(self.depth):
-            h = TransformerBlock(
-                self.heads,
-                self.hidden or 4 * self.width,
-                epsilon=self.epsilon,
-                dropout=self.dropout,
-                name=f"block_{i}",
-            )(h, deterministic=deterministic)
-            stages[f"block_{i}"] = h
-        h = layer_norm(self.epsilon, "norm")(h)
+        stages = transformer_blocks(
+            h,
+            self.depth,
+            deterministic=deterministic,
+            heads=self.heads,
+            hidden=self.hidden or 4 * self.width,
+            epsilon=self.epsilon,
+            dropout=self.dropout,
+        )
+        h = layer_norm(self.epsilon, "norm")(list(stages.values())[-1])
         stages["tokens"] = h
         return Outputs(h[:, 0], stages)
 

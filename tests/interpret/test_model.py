@@ -44,7 +44,7 @@ def test_a_fit_s_model_predicts_what_the_fit_predicts(domain, policy):
 
 @pytest.mark.parametrize("domain", ["source", "target"])
 @pytest.mark.parametrize("policy", ["separate", "domain_specific", "joint"])
-@pytest.mark.parametrize("method", ["source_only", "full_fine_tuning"])
+@pytest.mark.parametrize("method", ["source_only", "full_fine_tuning", "mean_teacher"])
 def test_the_statistics_and_the_head_are_those_of_the_fit(method, policy, domain):
     recipe = METHODS[method].factory(NETWORK, classes=3, batch_norm=policy)
     result = trained(recipe, target_labelled=(X[:9] + 1.0, Y[:9]))

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from da_zoo.losses.classification import cross_entropy
 from da_zoo.losses.weighting import weighted_mean
+from da_zoo.methods.pretraining.masked_tokens import SPEC as MASKED_TOKENS
 from da_zoo.methods.pretraining.objective import (
     Objective,
     Prepared,
@@ -197,20 +198,9 @@ SPEC = TaskSpec(
     factory=next_sentence,
     summary="Tell whether the second of two segments followed the first (BERT).",
     inputs="tokens",
-    paper=(
-        "Devlin, Chang, Lee and Toutanova, BERT: Pre-training of Deep Bidirectional "
-        "Transformers for Language Understanding, NAACL, 2019."
-    ),
-    year=2019,
-    bibtex="""@inproceedings{devlin2019bert,
-  title = {{BERT}: Pre-training of Deep Bidirectional Transformers for Language
-           Understanding},
-  author = {Devlin, Jacob and Chang, Ming-Wei and Lee, Kenton and
-            Toutanova, Kristina},
-  booktitle = {Conference of the North American Chapter of the Association for
-               Computational Linguistics},
-  year = {2019}
-}""",
+    paper=MASKED_TOKENS.paper,
+    year=MASKED_TOKENS.year,
+    bibtex=MASKED_TOKENS.bibtex,
     departures=(
         "Other segments come from the batch, not from the whole corpus. Alone: "
         "masked_tokens is a task of its own, and one may start from the other."

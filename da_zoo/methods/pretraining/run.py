@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from da_zoo.compose import predicted_with
 from da_zoo.data.arrays import ArrayData
 from da_zoo.data.checks import check_features
-from da_zoo.finetune.averaging import averaged_state
 from da_zoo.loop import FitResult, fit
 from da_zoo.methods.pretraining.spec import TaskSpec
 from da_zoo.methods.pretraining.tasks import PRETRAINING
@@ -115,7 +115,7 @@ def pretrained_from(result: FitResult, *at: int) -> Pretrained:
         raise ValueError(
             f"one index is needed for each axis of {list(result.axes)}, got {at}"
         )
-    whole = averaged_state(result.state)
+    whole = predicted_with(result.adapter, result.state)
     params, stats, hparams = jax.tree.map(
         lambda leaf: jnp.asarray(leaf[at]), (whole.params, whole.stats, whole.hparams)
     )

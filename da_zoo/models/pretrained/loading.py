@@ -13,7 +13,7 @@ from da_zoo.models.pretrained.entries import Layout
 from da_zoo.models.pretrained.files import HUB, file_digest, locate, read_weights
 from da_zoo.models.pretrained.matching import SHOWN, Report, choose_layout, match
 from da_zoo.network import network_from_linen
-from da_zoo.partition import paths
+from da_zoo.partition import leaves_by_path
 from da_zoo.pretrained import Pretrained
 
 __all__ = ["load_pretrained", "weights_report"]
@@ -188,7 +188,7 @@ def _matched(
     shapes = {
         prefix + path: leaf.shape
         for prefix, tree in (("params/", params), ("", stats))
-        for path, leaf in zip(paths(tree), jax.tree.leaves(tree), strict=True)
+        for path, leaf in leaves_by_path(tree).items()
     }
     width = network.features_dim or -1
     shapes |= {"head/kernel": (width, -1), "head/bias": (-1,)}
@@ -210,6 +210,6 @@ def _as_jax(value: Shaped[np.ndarray, "..."]) -> Shaped[Array, "..."]:
 def _fill(tree: PyTree, filled: dict[str, np.ndarray], prefix: str) -> PyTree:
     leaves = [
         _as_jax(filled[prefix + path]) if prefix + path in filled else leaf
-        for path, leaf in zip(paths(tree), jax.tree.leaves(tree), strict=True)
+        for path, leaf in leaves_by_path(tree).items()
     ]
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
