@@ -12,7 +12,7 @@ from jaxtyping import PyTree, Shaped
 
 from da_zoo.compose import is_refreshing
 from da_zoo.data.arrays import ArrayData
-from da_zoo.data.batches import gather_batch
+from da_zoo.data.batches import as_inputs, gather_batch
 from da_zoo.feed import Seeds, place, resolve_pools
 from da_zoo.groups import deal_out, joined, stacked
 from da_zoo.phases import (
@@ -63,7 +63,7 @@ class FitResult(NamedTuple):
         self, x: PyTree[Shaped[Any, "n ..."]], *, domain: str = "target"
     ) -> Predictions:
         """Predicts rows; every run of a sweep or seed axis predicts the same rows."""
-        pool = jax.tree.map(_as_inputs, x)
+        pool = jax.tree.map(as_inputs, x)
 
         def run(state: TrainState) -> Predictions:
             return self.adapter.predict(state, pool, domain=domain)
@@ -71,16 +71,6 @@ class FitResult(NamedTuple):
         for _ in range(self.finite.ndim):
             run = jax.vmap(run)
         return run(self.state)
-
-
-def _as_inputs(x: Any) -> jax.Array:
-    """Turns rows into what the batches of training are."""
-    array = x if isinstance(x, jax.Array) else np.asarray(x)
-    if array.dtype == np.int32:  # ids stay, as in check_features
-        return jnp.asarray(array)
-    if array.dtype == np.uint8:
-        return jnp.asarray(array) / 255.0
-    return jnp.asarray(array, jnp.float32)
 
 
 def fit(

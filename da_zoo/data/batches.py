@@ -1,16 +1,16 @@
 """Streams on the device, and batches read out of them inside the compiled program."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Int, PyTree, Shaped
 
 from da_zoo.data.streams import Stream
 from da_zoo.types import Batch, Examples
 
-__all__ = ["DeviceStream", "gather", "gather_batch", "on_device"]
+__all__ = ["DeviceStream", "as_inputs", "gather", "gather_batch", "on_device"]
 
 
 class DeviceStream(NamedTuple):
@@ -40,6 +40,21 @@ def on_device(stream: Stream, seeds: int) -> DeviceStream:
         place(stream.weight),
         place(stream.domain),
     )
+
+
+def as_inputs(x: Any) -> Shaped[Array, "..."]:
+    """Turns rows into what the batches of training are: float32, or int32 ids.
+
+    Example:
+        >>> float(as_inputs(np.uint8([255]))[0])
+        1.0
+    """
+    array = x if isinstance(x, jax.Array) else np.asarray(x)
+    if array.dtype == np.int32:  # ids stay, as in check_features
+        return jnp.asarray(array)
+    if array.dtype == np.uint8:
+        return _scaled(jnp.asarray(array))
+    return jnp.asarray(array, jnp.float32)
 
 
 def _scaled(leaf: Array) -> Array:

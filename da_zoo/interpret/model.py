@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from da_zoo.batch_norm import TARGET_NORMS
 from da_zoo.compose import predicted_with
+from da_zoo.data import batches
 from da_zoo.loop import FitResult
 from da_zoo.network import Network, make_head
 from da_zoo.partition import merge
@@ -146,10 +147,7 @@ def as_inputs(x: PyTree) -> PyTree[Shaped[Array, "n ..."]]:
         raise TypeError(f"x must hold numbers, got dtype {x.dtype}")
     if x.ndim < 2:
         raise ValueError(f"x must have shape [n, ...], got {x.shape}")
-    array = jnp.asarray(x)
-    if array.dtype == jnp.uint8:
-        return array / 255.0
-    return array if x.dtype == np.int32 else array.astype(jnp.float32)
+    return batches.as_inputs(x)
 
 
 def as_floats(x: PyTree) -> Float[Array, "n ..."]:
