@@ -14,7 +14,8 @@ from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.group import group_keys
 from da_zoo.bench.plan import Budget, batches, configurations, make_plan, method_values
 from da_zoo.bench.store import RowStore
-from da_zoo.cli import _require_device, main
+from da_zoo.cli import main
+from da_zoo.commands.bench import _require_device
 from da_zoo.programs import forget_programs
 from da_zoo.scenarios import build, load_suite
 
@@ -321,7 +322,7 @@ def test_the_command_line(suite, tmp_path, capsys, monkeypatch):
     out = str(tmp_path / "out")
     words = ["bench", "--suite", str(suite()), "--methods", "source_only,adabn"]
     words += ["--scenarios", "shift", "--seeds", "2", "--tracks", "U", "--out", out]
-    monkeypatch.setattr("da_zoo.cli._cache_programs", lambda: None)
+    monkeypatch.setattr("da_zoo.commands.bench.cache_programs", lambda: None)
     assert main([*words, "--no-progress"]) == 0
     said = capsys.readouterr().out
     assert "adabn" in said

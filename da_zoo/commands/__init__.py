@@ -1,0 +1,1 @@
+"""The subcommands of ``da-zoo``: a file each, with ``add`` and ``run``."""

@@ -1,0 +1,139 @@
+"""``da-zoo bench``: runs the benchmark."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from da_zoo.commands.shared import cache_programs, names
+
+__all__ = ["add", "run"]
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        return [float(word) for word in names(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"label fractions are numbers in (0, 1], separated by commas; got {text!r}"
+        ) from None
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the parser."""
+    bench = commands.add_parser(
+        "bench",
+        help="run methods on scenarios and write the leaderboard",
+        description=(
+            "Runs every chosen method on every chosen scenario and seed, and writes "
+            "rows, leaderboard and report. Killed and called again, it finishes what "
+            "is missing."
+        ),
+    )
+    bench.add_argument("--suite", default="embedded", help="a name, or a TOML file")
+    bench.add_argument(
+        "--methods",
+        type=names,
+        metavar="A,B",
+        help="default: all but the shallow ones; shallow: those",
+    )
+    bench.add_argument("--scenarios", type=names, metavar="A,B", help="default: all")
+    bench.add_argument("--seeds", type=int, metavar="N", help="default: the budget's")
+    bench.add_argument(
+        "--label-fractions", type=_fractions, metavar="0.05,1", help="of track F"
+    )
+    bench.add_argument(
+        "--tracks",
+        type=names,
+        default=["U", "F"],
+        metavar="U,F",
+        help="U: no target labels; F: a share of them; default: both",
+    )
+    bench.add_argument(
+        "--budget",
+        default="quick",
+        help="smoke (1 seed, 100 steps), quick (5 seeds), standard (8 configurations "
+        "x 5 seeds) or full (20 x 10); default: quick",
+    )
+    bench.add_argument("--steps", type=int, metavar="N", help="default: the suite's")
+    bench.add_argument(
+        "--out", default="results", metavar="DIR", help="default: results"
+    )
+    bench.add_argument("--data", metavar="DIR", help="folder of the real data sets")
+    bench.add_argument(
+        "--device", metavar="cpu|gpu|tpu", help="default: what JAX finds"
+    )
+    bench.add_argument(
+        "--precision", metavar="float32|bf16", help="of the encoder; default: float32"
+    )
+    bench.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="row groups in flight at once (default 2); 1 for undisturbed timings",
+    )
+    bench.add_argument("--no-progress", action="store_true", help="no progress bar")
+    bench.set_defaults(run=run)
+
+
+def _require_device(name: str) -> None:
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).split("\n")[0]
+        raise ValueError(
+            f"--device {name}: JAX finds none here; leave --device out, or install JAX "
+            f"for it (pip install 'da-zoo[cuda]' or 'da-zoo[tpu]'). {first}"
+        ) from None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the benchmark and prints the leaderboard."""
+    if arguments.device is not None:
+        import jax
+
+        names = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+        if arguments.device not in names:
+            raise ValueError(
+                f"--device must be cpu, gpu or tpu, got {arguments.device!r}"
+            )
+        jax.config.update("jax_platforms", names[arguments.device])
+        _require_device(arguments.device)
+    cache_programs()
+    from da_zoo import bench
+
+    result = bench.run(
+        arguments.suite,
+        methods=arguments.methods,
+        scenarios=arguments.scenarios,
+        seeds=arguments.seeds,
+        label_fractions=arguments.label_fractions,
+        tracks=arguments.tracks,
+        budget=arguments.budget,
+        steps=arguments.steps,
+        out=arguments.out,
+        data_dir=arguments.data,
+        precision=arguments.precision,
+        workers=arguments.workers,
+        progress=not arguments.no_progress,
+    )
+    print(result.leaderboard.to_text())
+    out = Path(arguments.out)
+    print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
+    print(f"Report:      {result.report}")
+    if reason := _nothing(result.leaderboard.rows):
+        print(f"da-zoo: nothing was trained: {reason}", file=sys.stderr)
+    if result.failed:
+        print(f"{result.failed} row groups failed; see the report's last section")
+    return 0
+
+
+def _nothing(rows: Sequence[Any]) -> str:
+    """Why no row has a result, if none has."""
+    if any(row["status"] not in ("na",) for row in rows):
+        return ""
+    reasons = list(dict.fromkeys(f"{row['method']} {row['reason']}" for row in rows))
+    return "; ".join(reasons[:3]) + (" ..." if len(reasons) > 3 else "")

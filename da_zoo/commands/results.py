@@ -1,0 +1,59 @@
+"""``da-zoo report`` and ``da-zoo status``: about a folder of results."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add", "report", "status"]
+
+
+def add(commands: Any) -> None:
+    """Adds the commands to the parser."""
+    one = commands.add_parser("report", help="write leaderboard and report again")
+    one.add_argument("dir", nargs="?", default="results", metavar="DIR")
+    one.set_defaults(run=report)
+
+    one = commands.add_parser("status", help="say what a results folder holds")
+    one.add_argument("dir", nargs="?", default="results", metavar="DIR")
+    one.set_defaults(run=status)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Writes leaderboard and report again."""
+    from da_zoo.bench import render
+
+    if not Path(arguments.dir).is_dir():
+        raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
+    board, path, problems = render(arguments.dir)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(board.to_text())
+    print(f"\nReport: {path}")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Prints what a results folder holds."""
+    from collections import Counter
+
+    from da_zoo.bench.store import RowStore
+
+    if not Path(arguments.dir).is_dir():
+        raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
+    rows, problems = RowStore.open(arguments.dir, create=False).read()
+    count = Counter((row["suite"], row["status"]) for row in rows)
+    print(
+        f"{arguments.dir}: {len(rows)} rows in {len({r['group'] for r in rows})} groups"
+    )
+    for (suite, status), number in sorted(count.items()):
+        print(f"  {suite:<20} {status:<8} {number}")
+    for row in rows:
+        if row["status"] == "failed":
+            print(
+                f"  failed: {row['scenario']} {row['method']} seed {row['seed']}: "
+                f"{row['reason']}"
+            )
+    for problem in problems:
+        print(f"  rows.jsonl, line {problem.line}: {problem.reason}")
+    return 0
