@@ -1,0 +1,264 @@
+"""Tables from CSV or Parquet files: numbers, categories and missing values."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from da_zoo.data.csv_rows import read_csv
+from da_zoo.data.domain_data import DomainData, make_domain_data
+from da_zoo.data.table import BLANKS, Table, column_of_cells
+from da_zoo.naming import choose
+
+__all__ = ["MOST_COLUMNS", "read_table"]
+
+MOST_COLUMNS = 20_000
+"""A wider file is no table of measurements: it belongs into arrays."""
+
+
+def read_table(
+    path: str | Path | Sequence[str | Path],
+    *,
+    label: str | None = None,
+    drop: Iterable[str] = (),
+    columns: Iterable[str] | None = None,
+    domain: str | None = None,
+    classes: Sequence[str] | None = None,
+    regression: bool = False,
+    missing: Iterable[str] = (),
+) -> DomainData:
+    r"""Reads a table from a CSV or Parquet file, or one domain a file from several.
+
+    A column is numeric if all its values are numbers, else a category. Cells that are
+    empty, ``?``, ``NA`` or ``nan`` are missing. Nothing is imputed or scaled here: see
+    :mod:`da_zoo.data.encoders.tables`.
+
+    Args:
+        path: of a ``.csv`` (UTF-8 with a header; commas, semicolons or tabs), a
+            ``.tsv`` or a ``.parquet`` file; several are as many domains, called by
+            their files' stems.
+        label: the column of labels; None reads none.
+        drop: columns to leave out, where they are there; a column of labels that must
+            not be read, say: its cells are not looked at.
+        columns: the only columns to take as inputs; None takes all.
+        domain: the column that names each row's domain; None makes the file one.
+        classes: names of the classes in the order of their numbers; None sorts those
+            that are found.
+        regression: whether labels are values.
+        missing: more cells that mean a missing value, such as "-9".
+
+    Raises:
+        ValueError: for a file that is missing, empty, unreadable, too wide, ragged or
+            not UTF-8, or that lacks a column named here; the message names the file,
+            and the line where there is one.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "patients.csv"
+        >>> _ = path.write_text("age,sex,sick\n63,m,1\n?,f,0\n")
+        >>> data = read_table(path, label="sick")
+        >>> data.x.names, data.labels.tolist(), data.classes
+        (('age', 'sex'), [1, 0], ('0', '1'))
+    """
+    if isinstance(path, str | Path):
+        cells, name = _cells(Path(path), drop, missing), str(path)
+        origin = None
+    else:
+        parts = [_cells(Path(one), drop, missing) for one in path]
+        name = " + ".join(map(str, path))
+        cells = _joined([str(one) for one in path], parts)
+        stems = [Path(one).stem for one in path]
+        origin = [
+            stem
+            for stem, part in zip(stems, parts, strict=True)
+            for _ in range(len(next(iter(part.values()))))
+        ]
+    known = dict.fromkeys(cells)
+    for what, column in (("label", label), ("domain", domain)):
+        if column is not None:
+            choose(known, column, f"{what} column of {name}")
+    labels = None if label is None else _labels(cells[label])
+    if domain is not None:
+        origin = [str(cell) for cell in _text(cells[domain])]
+        if blank := [row for row, cell in enumerate(origin) if not cell]:
+            raise ValueError(
+                f"{name}: {len(blank)} rows have no domain in column {domain!r}, the "
+                f"first is data row {blank[0] + 1}"
+            )
+    apart = {label, domain}
+    wanted = [c for c in cells if c not in apart] if columns is None else list(columns)
+    for column in wanted:
+        choose(known, column, f"column of {name}")
+        if column in apart:
+            raise ValueError(
+                f"{name}: column {column!r} cannot be an input and the label or domain"
+            )
+    if not wanted:
+        raise ValueError(f"{name} has no column beside {sorted(map(str, apart))}")
+    table = Table({column: cells[column] for column in wanted})
+    return make_domain_data(
+        name,
+        "table",
+        table,
+        labels,
+        classes=classes,
+        regression=regression,
+        domain=origin,
+        mark=table.fingerprint(),
+    )
+
+
+def _text(values: np.ndarray) -> list[str]:
+    if values.dtype.kind == "U":
+        return [str(value) for value in values]
+    return ["" if value != value else f"{value:g}" for value in values.tolist()]
+
+
+def _labels(values: np.ndarray) -> list[Any]:
+    """Text, or numbers; NaN and "" are no labels."""
+    return [None if value == "" else value for value in values.tolist()]
+
+
+def _joined(
+    names: list[str], parts: list[dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    if not parts:
+        raise ValueError("path is empty; name at least one file")
+    shared = [c for c in parts[0] if all(c in part for part in parts)]
+    if not shared:
+        raise ValueError(f"{', '.join(names)} have no column in common")
+    joined = {}
+    for column in shared:
+        own = [part[column] for part in parts]
+        if len({values.dtype.kind for values in own}) > 1:  # text in one of them
+            own = [np.array(_text(values), str) for values in own]
+        joined[column] = np.concatenate(own)
+    return joined
+
+
+def _cells(
+    path: Path, drop: Iterable[str], missing: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Columns by name; dropped ones are not parsed."""
+    if not path.exists():
+        raise ValueError(f"{path} does not exist")
+    if not path.is_file():
+        raise ValueError(f"{path} is no file")
+    drop = set(drop)
+    blanks = {*BLANKS, *(one.strip().lower() for one in missing)}
+    if path.suffix.lower() == ".parquet":
+        table = _parquet(path, drop)
+    elif path.suffix.lower() in (".csv", ".tsv"):
+        table = _csv(path, drop)
+    else:
+        raise ValueError(f"{path} must be a .csv, .tsv or .parquet file")
+    return {
+        name: _column(path, name, table.column(name), blanks)
+        for name in table.column_names
+    }
+
+
+def _column(
+    path: Path, name: str, column: pa.ChunkedArray, blanks: set[str]
+) -> np.ndarray:
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        column, kind = column.cast(pa.float64()), pa.float64()
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        values = column.cast(pa.float64()).to_numpy()
+        values = np.where([f"{v:g}" in blanks for v in values], np.nan, values)
+        _refuse_infinity(path, name, values)
+        return values
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        raise ValueError(
+            f"{path}: column {name!r} holds {kind}, which is neither a number nor a "
+            "category; leave it out with --drop"
+        )
+    texts = ["" if v is None else str(v) for v in column.to_pylist()]
+    values = column_of_cells(["" if t.strip().lower() in blanks else t for t in texts])
+    if values.dtype.kind == "f":
+        _refuse_infinity(path, name, values)
+    return values
+
+
+def _refuse_infinity(path: Path, name: str, values: np.ndarray) -> None:
+    if (bad := np.isinf(values)).any():
+        raise ValueError(
+            f"{path}: column {name!r} holds {int(bad.sum())} infinite values, the "
+            f"first in data row {int(np.argmax(bad)) + 1}; drop those rows"
+        )
+
+
+def _parquet(path: Path, drop: set[str]) -> pa.Table:
+    try:
+        names = pyarrow.parquet.read_schema(path).names
+        _check_header(path, names)
+        kept = [name for name in names if name not in drop]
+        table = pyarrow.parquet.read_table(path, columns=kept)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} is no readable Parquet file: {error}") from None
+    if not table.num_rows:
+        raise ValueError(f"{path} has columns but no rows")
+    return table
+
+
+def _header(path: Path) -> tuple[list[str], str]:
+    """Column names and the delimiter, from the first line alone."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(64 * 1024 * 1024).decode("utf-8-sig").strip("\r\n")
+    except UnicodeDecodeError:
+        read_csv(path, delimiter=None)  # says which line and byte
+        raise
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if not first.strip():
+        raise ValueError(f"{path} is empty; it needs a header and rows")
+    delimiter = max(",;\t", key=first.count)
+    if first.count(delimiter) >= MOST_COLUMNS:
+        return [""] * (first.count(delimiter) + 1), delimiter
+    import csv
+
+    return next(csv.reader([first], delimiter=delimiter)), delimiter
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(
+            f"{path} has {len(names)} columns, more than {MOST_COLUMNS}; save such "
+            "rows as arrays (.npz with x and y), or a sparse matrix (svmlight)"
+        )
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{path} has more than one column called {twice}")
+
+
+def _csv(path: Path, drop: set[str]) -> pa.Table:
+    names, delimiter = _header(path)
+    _check_header(path, names)
+    kept = [name for name in names if name not in drop]
+    if not kept:
+        raise ValueError(f"{path} has no column beside those dropped")
+    try:
+        table = pyarrow.csv.read_csv(
+            path,
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True
+            ),
+            # As text: whether a column is of numbers must not depend on a first block.
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(kept, pa.string()),
+                include_columns=kept,
+                strings_can_be_null=False,
+            ),
+        )
+    except (pa.ArrowException, OSError) as error:
+        read_csv(path, delimiter=delimiter)  # most often says which line it is
+        raise ValueError(f"{path} is no readable CSV file: {error}") from None
+    if not table.num_rows:
+        raise ValueError(f"{path} has a header but no rows")
+    return table
