@@ -8,7 +8,7 @@ import numpy as np
 
 from da_zoo.bench.probe import INERT
 from da_zoo.bench.rows import Row
-from da_zoo.bench.scoring import EVALUATION_BATCH, run_state
+from da_zoo.bench.scoring import run_state
 from da_zoo.data.splits import Split
 from da_zoo.diagnostics import (
     class_shares,
@@ -18,6 +18,7 @@ from da_zoo.diagnostics import (
     subsample,
 )
 from da_zoo.loop import FitResult
+from da_zoo.predicting import PREDICTION_BATCH
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import TrainState
 
@@ -79,7 +80,7 @@ def _features(
     """Features of drawn rows, in one batch of the scorer's shape: nothing compiles."""
     chosen = subsample(len(split.rows))
     x = split.x[chosen]
-    padded = jnp.asarray(x[np.arange(EVALUATION_BATCH) % len(x)])
+    padded = jnp.asarray(x[np.arange(PREDICTION_BATCH) % len(x)])
     array = padded / 255.0 if x.dtype == np.uint8 else padded
     predicted = result.adapter.predict(state, array, domain=domain)
     return np.asarray(predicted.features)[: len(x)]

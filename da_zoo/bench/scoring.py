@@ -3,12 +3,12 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.data.splits import Split
 from da_zoo.metrics import collapsed, evaluate, r2, rmse
 from da_zoo.open_set import open_set_scores, with_unknown
+from da_zoo.predicting import predict_rows
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import Adapter, TrainState
 
@@ -22,7 +22,6 @@ __all__ = [
     "score_run",
 ]
 
-EVALUATION_BATCH = 512
 REGRESSION_METRICS = ("rmse", "r2", "source_rmse")
 """In place of :data:`METRICS` where the target is continuous; standardised, as the
 labels are, by the source's training rows."""
@@ -69,19 +68,9 @@ def predict_split(
     Returns:
         Logits [n, width], or None if the method has no head for the label space.
     """
-    x = split.x
-    parts = []
-    for start in range(0, len(x), EVALUATION_BATCH):
-        block = x[start : start + EVALUATION_BATCH]
-        # Repeats, not zeros: a method may normalise by the rows it is given.
-        padded = block[np.arange(EVALUATION_BATCH) % len(block)]
-        array = jnp.asarray(padded)
-        array = array / 255.0 if padded.dtype == np.uint8 else array
-        predicted = adapter.predict(state, array, domain=domain)
-        if space not in predicted.logits:
-            return None
-        parts.append(np.asarray(predicted.logits[space])[: len(block)])
-    return np.concatenate(parts)
+    predicted = predict_rows(adapter, state, split.x, domain=domain)
+    logits = predicted.logits.get(space)
+    return None if logits is None else np.asarray(logits)
 
 
 def answers(
