@@ -14,7 +14,14 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 from PIL import Image, ImageOps
 
-__all__ = ["ENDINGS", "CheckedImage", "ImageFiles", "check_images", "square"]
+__all__ = [
+    "ENDINGS",
+    "CheckedImage",
+    "ImageFiles",
+    "check_bytes",
+    "check_images",
+    "square",
+]
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
@@ -175,7 +182,19 @@ def check_images(paths: Sequence[Path]) -> list[CheckedImage | str]:
 
 def _check(path: Path) -> CheckedImage | str:
     try:
-        raw = path.read_bytes()
+        return check_bytes(path.read_bytes())
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def check_bytes(raw: bytes) -> CheckedImage | str:
+    """Decodes an encoded image once; see :func:`check_images`.
+
+    Example:
+        >>> check_bytes(b"GIF?")
+        'no image'
+    """
+    try:
         with Image.open(io.BytesIO(raw)) as image:
             width, height = image.size
             grey = image.mode in GREY
