@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
 from da_zoo.data.csv_rows import CsvRows, read_csv
 from da_zoo.data.npz import load_npz
 from da_zoo.data.text import label_numbers
+from da_zoo.data.windows import window_rows, windows
 
-__all__ = ["Signals", "read_signals", "windows"]
+__all__ = ["Signals", "finite_column", "read_signals", "windows"]
 
 
 class Signals(NamedTuple):
@@ -28,38 +29,6 @@ class Signals(NamedTuple):
     """int32 classes; None where there are none."""
     classes: tuple[str, ...]
     """Names of the classes; () where the file has numbers, or none."""
-
-
-def windows(
-    series: Shaped[np.ndarray, "time ..."], length: int, hop: int
-) -> Shaped[np.ndarray, "n length ..."]:
-    """Cuts a series into windows; one that would run past its end is left out.
-
-    Args:
-        series: [time, ...]: samples, or a label for each of them.
-        length: samples in a window.
-        hop: samples from one window's start to the next: under ``length`` they overlap,
-            and then windows of test rows must come from other series than those of
-            training rows.
-
-    Returns:
-        [n, length, ...] with n = (time - length) // hop + 1, or 0 of a series that is
-        too short.
-
-    Raises:
-        ValueError: if length or hop is under 1.
-
-    Example:
-        >>> windows(np.arange(7), 3, 2)
-        array([[0, 1, 2],
-               [2, 3, 4],
-               [4, 5, 6]])
-    """
-    for name, value in (("length", length), ("hop", hop)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    starts = np.arange(0, len(series) - length + 1, hop)
-    return series[starts[:, None] + np.arange(length)]
 
 
 def read_signals(
@@ -150,7 +119,7 @@ def _from_csv(
     channels = [name for name in table.header if name not in apart]
     if not channels:
         raise ValueError(f"{table.path} has no column of numbers beside {apart}")
-    x = np.stack([_numbers(table, name) for name in channels], axis=1)
+    x = np.stack([finite_column(table, name) for name in channels], axis=1)
     numbers: Int[np.ndarray, " n"] | None = None
     names: tuple[str, ...] = ()
     if label is not None:
@@ -159,35 +128,34 @@ def _from_csv(
             for line, cell in table.column(label)
         ]
         numbers, names = label_numbers(where, classes)
-    recordings = np.zeros(len(x))
+    recordings: list[str] = [""] * len(x)
     if series is not None:
-        recordings = np.array([cell for _, cell in table.column(series)])
-    cut, kept = [], []
-    # In the file's order; rows of a recording need not lie together.
-    for name in dict.fromkeys(recordings.tolist()):
-        own = recordings == name
-        cut.append(windows(x[own], length, hop))
-        if numbers is not None:
-            kept.append(windows(numbers[own], length, hop))
-    found = np.concatenate(cut)
-    if not len(found):
-        raise ValueError(
-            f"{table.path}: no recording has length={length} samples; the file has "
-            f"{len(x)} rows"
-        )
+        recordings = [cell for _, cell in table.column(series)]
+    try:
+        rows, _ = window_rows(recordings, length, hop)
+    except ValueError as error:
+        raise ValueError(f"{table.path}: {error}") from None
     if numbers is None:
-        return Signals(found, None, ())
-    each = np.concatenate(kept)
+        return Signals(x[rows], None, ())
+    each = numbers[rows]
     pure = (each == each[:, :1]).all(axis=1)
     if not pure.any():
         raise ValueError(
             f"{table.path}: no window of length={length} has one label throughout"
         )
-    return Signals(found[pure], each[pure, 0], names)
+    return Signals(x[rows[pure]], each[pure, 0], names)
 
 
-def _numbers(table: CsvRows, name: str) -> Float[np.ndarray, " n"]:
-    """Reads a column of finite numbers."""
+def finite_column(table: CsvRows, name: str) -> Float[np.ndarray, " n"]:
+    """Reads a column of finite numbers as float32.
+
+    Raises:
+        ValueError: for any other cell, naming its line.
+
+    Example:
+        >>> finite_column(CsvRows("a.csv", ("x",), ((2, ("0.5",)),)), "x").tolist()
+        [0.5]
+    """
     values = np.empty(len(table.rows), np.float32)
     for row, (line, cell) in enumerate(table.column(name)):
         try:

@@ -72,7 +72,7 @@ def test_a_table_without_labels_and_the_sources_class_numbers(tmp_path):
         (["v,label", "1,a", "2"], "line 3: 1 cells where the header has 2"),
         (["v", "1", "2"], r"no column 'label'; it has \['v'\]"),
         (["label", "a", "b"], r"no column of numbers beside \['label'\]"),
-        (["v,label", "1,a"], "no recording has length=2 samples; the file has 1 rows"),
+        (["v,label", "1,a"], "no recording has length=2 samples; the longest has 1"),
         (["v,label", "1,a", "2,b"], "no window of length=2 has one label throughout"),
         (["v,label", "1,a", "2,"], r"line 3, column 'label': the label is empty"),
     ],
