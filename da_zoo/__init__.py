@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from da_zoo import transferability
     from da_zoo.advice import advise
     from da_zoo.estimator import DomainAdapter
+    from da_zoo.pipeline import AdaptedModel, adapt, load
     from da_zoo.shallow import SHALLOW
     from da_zoo.shallow.adapter import ShallowAdapter
 
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "METHODS",
     "SHALLOW",
+    "AdaptedModel",
     "Adapter",
     "ArrayData",
     "Aux",
@@ -70,12 +72,14 @@ __all__ = [
     "TrainState",
     "Update",
     "Views",
+    "adapt",
     "advise",
     "build_recipe",
     "fit",
     "fit_all",
     "from_updates",
     "layers",
+    "load",
     "losses",
     "make_eval_step",
     "make_train_step",
@@ -95,10 +99,13 @@ __all__ = [
 
 
 _LATE = {
+    "AdaptedModel": "da_zoo.pipeline",
     "DomainAdapter": "da_zoo.estimator",
     "SHALLOW": "da_zoo.shallow",
     "ShallowAdapter": "da_zoo.shallow.adapter",
+    "adapt": "da_zoo.pipeline",
     "advise": "da_zoo.advice",
+    "load": "da_zoo.pipeline",
     "transferability": "da_zoo.transferability",
 }
 

@@ -1,15 +1,13 @@
 """One self-contained page that looks into a model before and after training."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.diagnostics import subsample
-from da_zoo.interpret.figures import save_figure
 from da_zoo.interpret.grad_cam import grad_cam
 from da_zoo.interpret.integrated_gradients import integrated_gradients
 from da_zoo.interpret.model import Model, as_inputs
@@ -18,22 +16,12 @@ from da_zoo.interpret.plot_attributions import plot_attributions, plot_columns
 from da_zoo.interpret.plot_embedding import plot_embedding
 from da_zoo.interpret.plot_moved import plot_moved
 from da_zoo.interpret.saliency import saliency
+from da_zoo.interpret.section import Section, draw_section, write_page
 
 __all__ = ["interpret_page"]
 
-FOLDER = Path(__file__).parent
 ROWS = 300
 """Rows of a domain that are drawn and compared."""
-
-
-class _Section(NamedTuple):
-    title: str
-    text: str
-    image: str
-    """PNG, base64."""
-    alt: str
-    caption: str
-    table: list[list[str]] = []  # noqa: RUF012
 
 
 def interpret_page(
@@ -88,8 +76,6 @@ def interpret_page(
         >>> page.name
         'index.html'
     """
-    import jinja2
-
     sides = {
         name: _drawn(name, pair, seed)
         for name, pair in (("source", source), ("target", target))
@@ -104,20 +90,8 @@ def interpret_page(
             out, after, sides["target"], class_names, columns, stage, images
         ),
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     facts = [(after.network.name, "network"), *_accuracies(before, after, sides)]
-    page = environment.get_template("page.html").render(
-        title=title, facts=facts, sections=sections
-    )
-    path = out / "index.html"
-    path.write_text(page + "\n", encoding="utf-8")
-    return path
+    return write_page(out / "index.html", title=title, facts=facts, sections=sections)
 
 
 def _drawn(name: str, pair: tuple[Any, Any], seed: int) -> tuple[Any, Any]:
@@ -130,10 +104,6 @@ def _drawn(name: str, pair: tuple[Any, Any], seed: int) -> tuple[Any, Any]:
     rows = subsample(len(x), ROWS, seed)
     inputs = np.asarray(as_inputs(np.asarray(x)[rows]))
     return jnp.asarray(inputs), None if y is None else np.asarray(y)[rows]
-
-
-def _image(files: list[Path]) -> str:
-    return base64.b64encode(files[0].read_bytes()).decode("ascii")
 
 
 def _accuracies(
@@ -149,8 +119,7 @@ def _accuracies(
     return facts
 
 
-def _moved_section(out: Path, moved: Moved) -> _Section:
-    files = save_figure(plot_moved(moved), out / "moved")
+def _moved_section(out: Path, moved: Moved) -> Section:
     largest = max(moved.parts, key=lambda part: part.moved or 0.0)
     table = [["part", "parameters", "|w − w₀| / |w₀|", "CKA"]]
     for part in moved.parts:
@@ -163,16 +132,18 @@ def _moved_section(out: Path, moved: Moved) -> _Section:
             )
         ]
         table.append([part.name, *numbers])
-    return _Section(
-        "What moved",
-        "How far the parameters of each part went, relative to their size, and how "
+    return draw_section(
+        plot_moved(moved),
+        out / "moved",
+        title="What moved",
+        text="How far the parameters of each part went, relative to their size, and "
+        "how "
         "alike its activations on target rows stayed (debiased linear CKA: 1 for the "
         "same up to rotation and scale, 0 for unrelated).",
-        _image(files),
-        f"Bars of relative movement and dots of CKA for {len(moved.parts)} parts; "
+        alt=f"Bars of relative movement and dots of CKA for {len(moved.parts)} parts; "
         f"{largest.name} moved most. The table below has the numbers.",
-        f"Activations of {moved.rows} target rows, in evaluation mode.",
-        table,
+        caption=f"Activations of {moved.rows} target rows, in evaluation mode.",
+        table=table,
     )
 
 
@@ -190,7 +161,7 @@ def _embedding_section(
     class_names: Sequence[str] | None,
     embedding: str,
     seed: int,
-) -> _Section:
+) -> Section:
     labels: list[Any] = []
     domains: list[str] = []
     for name, (x, y) in sides.items():
@@ -205,18 +176,18 @@ def _embedding_section(
     axes = plot_embedding(
         panels, np.array(labels, object), domains, method=embedding, seed=seed
     )
-    files = save_figure(axes, out / "embedding")
     how = {"pca": "principal components", "tsne": "t-SNE"}[embedding]
-    return _Section(
-        "Where rows lie",
-        "Features of both domains in two dimensions. Adaptation should bring the "
+    return draw_section(
+        axes,
+        out / "embedding",
+        title="Where rows lie",
+        text="Features of both domains in two dimensions. Adaptation should bring the "
         "domains together class by class: a target class that lies on another source "
         "class is aligned, and wrong.",
-        _image(files),
-        f"Two scatter plots of features, before and after, by {how}: "
+        alt=f"Two scatter plots of features, before and after, by {how}: "
         f"{len(set(map(str, labels)))} classes by colour and name, source hollow "
         "circles, target filled triangles.",
-        f"By {how}, of source and target rows together, each panel by itself.",
+        caption=f"By {how}, of source and target rows together, each panel by itself.",
     )
 
 
@@ -228,7 +199,7 @@ def _attribution_section(
     columns: Sequence[str] | None,
     stage: str | None,
     images: int,
-) -> _Section:
+) -> Section:
     x, y = side
     chosen = x[: max(1, images)] if x.ndim == 4 else x
     found = integrated_gradients(model, chosen)
@@ -236,15 +207,18 @@ def _attribution_section(
     if x.ndim != 4 or x.shape[3] not in (1, 3):
         values = np.asarray(found.values).reshape(len(chosen), -1)
         ax = plot_columns(values, columns=columns)
-        files = save_figure(ax, out / "attributions")
-        return _Section(
-            "What decisions rest on",
-            "Integrated gradients of each row's likeliest class from a baseline of "
+        return draw_section(
+            ax,
+            out / "attributions",
+            title="What decisions rest on",
+            text="Integrated gradients of each row's likeliest class from a baseline "
+            "of "
             "zeros, by input column.",
-            _image(files),
-            f"Bars of the mean absolute attribution of up to 15 of {values.shape[1]} "
+            alt="Bars of the mean absolute attribution of up to 15 of "
+            f"{values.shape[1]} "
             "columns, largest first.",
-            f"{len(chosen)} target rows; attributions miss the change of a logit by at "
+            caption=f"{len(chosen)} target rows; attributions miss the change of a "
+            "logit by at "
             f"most {worst:.2g}.",
         )
     maps: dict[str, Any] = {
@@ -259,21 +233,21 @@ def _attribution_section(
     if y is not None:
         true = _named(y[: len(chosen)], class_names)
         titles = [f"{a}\n{b}" for a, b in zip(true, titles, strict=True)]
-    files = save_figure(
-        plot_attributions(chosen, maps, titles=titles), out / "attributions"
-    )
     shown = ", ".join(" ".join(name.split()) for name in maps)
-    return _Section(
-        "What decisions rest on",
-        "For the likeliest class of some target images: the absolute derivative of its "
+    return draw_section(
+        plot_attributions(chosen, maps, titles=titles),
+        out / "attributions",
+        title="What decisions rest on",
+        text="For the likeliest class of some target images: the absolute derivative "
+        "of its "
         "logit by each pixel (saliency), which pixels its change from a black image is "
         "owed to (integrated gradients: red for, blue against), and where a late stage "
         "speaks for it (Grad-CAM).",
-        _image(files),
-        f"{len(chosen)} target images, each beside its maps: {shown}. "
+        alt=f"{len(chosen)} target images, each beside its maps: {shown}. "
         + "; ".join(" ".join(title.split()) for title in titles)
         + ".",
-        "Each map by its own scale. Integrated gradients miss the change of a logit by "
+        caption="Each map by its own scale. Integrated gradients miss the change of "
+        "a logit by "
         f"at most {worst:.2g}. A Grad-CAM of 0 says that the stage's channels, each by "
         "its mean derivative, speak against the class everywhere; where dense layers "
         "follow the stage, derivatives of both signs cancel in that mean.",

@@ -1,12 +1,13 @@
 """What every encoder can do: make inputs of raw rows, and be written as JSON."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 __all__ = ["Encoder"]
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Raw rows to a network's inputs; fitted on a source's training rows alone.
 

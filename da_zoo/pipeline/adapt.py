@@ -1,0 +1,192 @@
+"""``adapt``: two sides in, an adapted model with its report out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from da_zoo.loop import FitResult
+from da_zoo.methods import METHODS
+from da_zoo.naming import check_names, choose
+from da_zoo.pipeline.cases import check_method
+from da_zoo.pipeline.model import AdaptedModel, recipe_of
+from da_zoo.pipeline.prepare import Prepared, prepare
+from da_zoo.pipeline.report import Trained, write_report
+from da_zoo.pipeline.saved import save
+from da_zoo.pipeline.sides import Sides, read_sides
+from da_zoo.pipeline.train import Wishes, look_at, make_spec, train
+from da_zoo.pipeline.validators import Checks
+from da_zoo.registry import hyperparameter_names
+
+__all__ = ["Adapted", "adapt"]
+
+BASELINE = "source_only"
+
+
+class Adapted(NamedTuple):
+    """What :func:`adapt` returns."""
+
+    model: AdaptedModel
+    checks: dict[str, Checks]
+    """By method: the baseline's and the adapted model's."""
+    notes: tuple[str, ...]
+    """What was left out or changed on the way, and which case this is."""
+    folder: Path | None
+    report: Path | None
+
+
+def adapt(
+    source: Any,
+    target: Any,
+    *,
+    method: str = "deep_coral",
+    label: str | None = None,
+    target_labels: str = "none",
+    out: str | Path | None = None,
+    kind: str | None = None,
+    regression: bool | None = None,
+    reading: Mapping[str, Any] | None = None,
+    encoding: Mapping[str, Any] | None = None,
+    source_domains: tuple[str, ...] = (),
+    target_domains: tuple[str, ...] = (),
+    network: str | None = None,
+    network_options: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    baseline: bool = True,
+    progress: bool = False,
+    **hyperparameters: Any,
+) -> Adapted:
+    """Trains a method on files, folders or arrays, and says what came of it.
+
+    Args:
+        source: a path, several paths (a domain each), "tfds:<name>", DomainData, or
+            arrays (x, y).
+        target: likewise; arrays are x alone, or (x, y) if labels may be read.
+        method: a registry name.
+        label: the column or array of labels. The target's is never read unless
+            ``target_labels`` says so.
+        target_labels: "none"; "score" reads the target's labels after training, to
+            score the model; "train" trains on those that are there.
+        out: a folder for the model and its report; None writes nothing.
+        kind: of the data, where the path does not tell.
+        regression: whether labels are values; None decides by whether they have
+            fractions.
+        reading: options of the reader, such as ``{"drop": ["name"]}``.
+        encoding: options of the encoder, such as ``{"normalise": "sum"}``.
+        source_domains: those to take of the source's domains; () means all.
+        target_domains: likewise.
+        network: see :data:`da_zoo.models.NETWORKS`; None chooses by the data.
+        network_options: its attributes.
+        steps: of training; None means some 60 passes through the source, 500 to 3 000.
+        batch_size: rows per domain and step.
+        seed: of the split, initial weights and the batches' order.
+        baseline: train the source alone beside it, to compare with.
+        progress: draw bars on stderr.
+        **hyperparameters: of the method; what is not given is as in the suite that
+            benchmarks such data.
+
+    Returns:
+        The model, the checks and what to know of the data.
+
+    Raises:
+        TypeError, ValueError: for bad input, before anything is trained; the message
+            names the argument, file or line and the fix.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat(["cat", "dog"], 40)
+        >>> x = rng.normal(size=(80, 4)) + 3.0 * (y == "dog")[:, None]
+        >>> found = adapt((x, y), x + 1.0, steps=60, baseline=False)
+        >>> found.model.predict(x[:1] + 1.0).tolist()
+        ['cat']
+    """
+    spec = choose(METHODS, method, "method")
+    check_names(hyperparameters, hyperparameter_names(spec), f"{method} hyperparameter")
+    sides = read_sides(
+        source,
+        target,
+        label=label,
+        target_labels=target_labels,
+        regression=regression,
+        kind=kind,
+        options=reading,
+        source_domains=source_domains,
+        target_domains=target_domains,
+    )
+    trains = target_labels == "train" and bool(sides.target.labelled.any())
+    case = check_method(spec, sides, trains)
+    prepared = prepare(sides, seed, encoding or {})
+    told = {"label": label, "kind": kind, **dict(reading or {})}
+    names = [BASELINE] if baseline and method != BASELINE else []
+    if not sides.same_task:
+        names = []  # a source's answers are no answers to another task
+    specs = {
+        name: make_spec(
+            name,
+            sides,
+            prepared,
+            reading=told,
+            labelled_target=trains and name == method,
+            wishes=Wishes(network, network_options, steps, batch_size, seed),
+            hyperparameters=hyperparameters if name == method else {},
+        )
+        for name in [*names, method]
+    }
+    for one in specs.values():
+        recipe_of(one)  # whatever is wrong with it is said before anything is trained
+    trained, models = [], {}
+    for name, one in specs.items():
+        result = train(one, sides, prepared, progress=progress)
+        models[name] = AdaptedModel.of(one, _bare(result))
+        trained.append(look_at(models[name], sides, prepared, result, target_labels))
+    notes = (case, *sides.source.notes, *sides.target.notes, *prepared.notes)
+    folder = report = None
+    if out is not None:
+        folder = save(models[method], out)
+        report = _report(folder, trained, sides, prepared, notes, target_labels)
+    checks = {one.name: one.checks for one in trained}
+    return Adapted(models[method], checks, notes, folder, report)
+
+
+def _bare(result: FitResult) -> Any:
+    return result.state._replace(opt_state={}, key=jax.random.key(0))
+
+
+def _report(
+    folder: Path,
+    trained: list[Trained],
+    sides: Sides,
+    prepared: Prepared,
+    notes: tuple[str, ...],
+    target_labels: str,
+) -> Path:
+    source, target = sides.source, sides.target
+    held = prepared.validation if len(prepared.validation) else prepared.train
+    own: np.ndarray = np.asarray(source.labels)[held]
+    theirs = None
+    scored = target_labels == "score" and bool(target.labelled.all())
+    if scored and target.labels is not None:
+        theirs = np.asarray(target.labels)
+    if not source.continuous:
+        own = np.array(source.classes)[own]
+        theirs = None if theirs is None else np.array(target.classes)[theirs]
+    facts = [
+        (trained[-1].name, "method"),
+        (f"{source.rows:,}", f"source rows, {Path(source.name).name}"),
+        (f"{target.rows:,}", f"target rows, {Path(target.name).name}"),
+        (" × ".join(map(str, prepared.source.shape[1:])), "numbers a row"),
+    ]
+    return write_report(
+        folder,
+        trained,
+        title=f"{Path(source.name).name} to {Path(target.name).name}",
+        facts=facts,
+        notes=notes,
+        source_labels=own,
+        target_labels=theirs,
+        continuous=source.continuous,
+    )

@@ -1,0 +1,166 @@
+"""A model as a folder: ``model.json`` and ``weights.safetensors``.
+
+The one says what it is, the other what it learned. No code is stored and nothing is
+pickled, so a stranger's model can at worst be refused.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from da_zoo.pipeline.model import AdaptedModel, Spec
+from da_zoo.tensor_files import (
+    decode_tree,
+    encode_tree,
+    hash_arrays,
+    read_arrays,
+    write_arrays,
+)
+from da_zoo.types import TrainState
+
+__all__ = ["FORMAT", "load", "save"]
+
+FORMAT = "da_zoo model 1"
+LARGEST_JSON = 256 * 1024 * 1024
+"""Bytes; a vocabulary takes some, nothing that we write takes so many."""
+PARTS = ("params", "stats", "extra", "hparams")
+"""Of a state, what predicting may need."""
+
+
+def save(model: AdaptedModel, folder: str | Path) -> Path:
+    """Writes a model; the description comes last, so that a half-written one is none.
+
+    Args:
+        model: of :func:`da_zoo.adapt`.
+        folder: made where there is none; files of the two names are replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OSError: if it cannot be written.
+        TypeError: if the method keeps something beside arrays in its state.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+
+    def place(keys: tuple[Any, ...], leaf: Any) -> list[str]:
+        name = f"{len(arrays)}/" + "/".join(map(str, keys))
+        arrays[name] = np.asarray(leaf)
+        return [name]
+
+    tree = encode_tree({part: getattr(model.state, part) for part in PARTS}, place)
+    description = folder / "model.json"
+    description.unlink(missing_ok=True)
+    write_arrays(folder / "weights.safetensors", arrays, {"format": FORMAT})
+    told = {
+        "format": FORMAT,
+        "weights": hash_arrays(arrays),
+        "spec": model.spec._asdict(),
+        "tree": tree,
+    }
+    draft = folder / ".model.json.tmp"
+    draft.write_text(json.dumps(told, allow_nan=False, indent=1), encoding="utf-8")
+    draft.replace(description)
+    return folder
+
+
+def load(folder: str | Path) -> AdaptedModel:
+    """Reads a model that :func:`save` wrote.
+
+    Args:
+        folder: of it.
+
+    Returns:
+        The model; it predicts bit by bit what the saved one did.
+
+    Raises:
+        FileNotFoundError: if there is no model.
+        ValueError: if it is damaged, or no model of this version.
+
+    Example:
+        >>> load("nowhere")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: nowhere holds no model.json; da-zoo adapt writes one
+    """
+    folder = Path(folder)
+    path = folder / "model.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no model.json; da-zoo adapt writes one"
+        )
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"{path} is no model of ours: it is over {LARGEST_JSON} bytes")
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["format"] != FORMAT:
+            raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
+        spec = _spec(told["spec"])
+        tree, digest = told["tree"], told["weights"]
+    except (KeyError, TypeError, RecursionError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no model of ours: {error}") from None
+    weights = folder / "weights.safetensors"
+    if not weights.is_file():
+        raise FileNotFoundError(f"{folder} holds no weights.safetensors")
+    arrays, _ = read_arrays(weights)
+    if hash_arrays(arrays) != digest:
+        raise ValueError(f"{weights} is not what {path} was written with")
+    try:
+        whole = decode_tree(tree, lambda name: jnp.asarray(arrays[name[0]]))
+        parts = {part: whole[part] for part in PARTS}
+        state = TrainState(
+            step=jnp.asarray(0),
+            total_steps=jnp.asarray(1.0),
+            key=jax.random.key(0),
+            opt_state={},
+            **parts,
+        )
+        model = AdaptedModel.of(spec, state)
+        # A stranger's weights of another shape say so here, not at the first row.
+        rows = np.zeros((1, *spec.shape), _dtype(spec))
+        jax.eval_shape(
+            lambda s, x: model.adapter.predict(s, x), state, jnp.asarray(rows)
+        )
+    except Exception as error:
+        raise ValueError(f"{folder} is damaged or no model of ours: {error}") from None
+    return model
+
+
+def _dtype(spec: Spec) -> Any:
+    return np.int32 if spec.trained.get("dtype") == "int32" else np.float32
+
+
+def _spec(told: Any) -> Spec:
+    if set(told) != set(Spec._fields):
+        raise ValueError(f"its spec has the fields {sorted(told)}")
+    spec = Spec(**told)
+    wanted = {
+        "kind": str,
+        "method": str,
+        "values": dict,
+        "network": str,
+        "network_options": dict,
+        "classes": list,
+        "source_classes": list,
+        "labelled_target": bool,
+        "sources": int,
+        "encoder": dict,
+        "reading": dict,
+        "shape": list,
+        "trained": dict,
+    }
+    for name, kind in wanted.items():
+        if not isinstance(getattr(spec, name), kind):
+            raise ValueError(f"its {name} must be a {kind.__name__}")
+    numbers = (spec.centre, spec.spread, *spec.shape)
+    if not all(isinstance(n, int | float) and np.isfinite(n) for n in numbers):
+        raise ValueError("its shape, centre and spread must be finite numbers")
+    if not 1 <= len(spec.shape) <= 4 or not all(0 < n < 2**20 for n in spec.shape):
+        raise ValueError(f"its shape is {spec.shape}")
+    return spec
