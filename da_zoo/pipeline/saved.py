@@ -123,17 +123,10 @@ def load(folder: str | Path) -> AdaptedModel:
         )
         model = AdaptedModel.of(spec, state)
         # A stranger's weights of another shape say so here, not at the first row.
-        rows = np.zeros((1, *spec.shape), _dtype(spec))
-        jax.eval_shape(
-            lambda s, x: model.adapter.predict(s, x), state, jnp.asarray(rows)
-        )
+        model.logits(np.zeros((1, *spec.shape), spec.trained.get("dtype", "float32")))
     except Exception as error:
         raise ValueError(f"{folder} is damaged or no model of ours: {error}") from None
     return model
-
-
-def _dtype(spec: Spec) -> Any:
-    return np.int32 if spec.trained.get("dtype") == "int32" else np.float32
 
 
 def _spec(told: Any) -> Spec:
