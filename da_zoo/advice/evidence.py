@@ -108,13 +108,12 @@ def evidence_for(
         True
     """
     track = "U" if label_fraction is None else "F"
-    metric = "rmse" if continuous else "accuracy"
     own = [
         row
         for row in rows
         if (row["case"], row["track"]) == (case, track)
         and (row.get("label_sets") or "closed") == label_sets
-        and (row.get("metric") or "accuracy") == metric
+        and (row.get("metric") == "rmse") == continuous
     ]
     fraction = None
     if label_fraction is not None:

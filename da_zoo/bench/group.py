@@ -1,6 +1,5 @@
 """Runs row groups: all seeds and configurations of a method, trained together."""
 
-import dataclasses
 import importlib.metadata
 from typing import Any, NamedTuple
 
@@ -29,7 +28,6 @@ from da_zoo.models import network_by_name
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec, ShallowSpec, build_recipe
 from da_zoo.scenarios import ScenarioData, Suite
-from da_zoo.scenarios.regression import is_continuous
 from da_zoo.settings import Continuous
 
 __all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_groups"]
@@ -96,7 +94,7 @@ def group_keys(
     """
     spec = {
         "schema_version": SCHEMA_VERSION,
-        "scenario": dataclasses.asdict(cell.scenario),
+        "scenario": cell.scenario.described(),
         "data": {seed: data[seed].fingerprint for seed in cell.seeds},
         "method": cell.method.name,
         "source": source_hash(cell.method.factory.__module__),
@@ -137,7 +135,7 @@ def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str,
         "seed": seed,
         "status": "ok",
         "reason": "",
-        "metric": "rmse" if is_continuous(cell.scenario) else "accuracy",
+        "metric": cell.scenario.target.task.metric,
         **dict.fromkeys(MEASURED),
         "majority_accuracy": None,
         "hyperparameters": dict(cell.values),

@@ -174,6 +174,7 @@ def make_plan(
     tracks: Iterable[str] = ("U", "F"),
     seeds: int = 5,
     configuration_count: int = 1,
+    first_seed: int = 0,
 ) -> list[Cell]:
     """Lays out every cell of a benchmark.
 
@@ -184,8 +185,9 @@ def make_plan(
         scenarios: names; None means all of the suite's.
         label_fractions: of the target-train rows, in (0, 1]; None means the suite's.
         tracks: of "U" and "F".
-        seeds: run 0 to seeds - 1.
+        seeds: how many.
         configuration_count: 1 means the defaults alone.
+        first_seed: the smallest; the others follow it.
 
     Returns:
         The cells, scenario by scenario. ``target_only`` at 100 % (the oracle) is in
@@ -216,6 +218,8 @@ def make_plan(
             raise ValueError(f"label_fractions must be in (0, 1], got {share}")
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if first_seed < 0:
+        raise ValueError(f"first_seed must be at least 0, got {first_seed}")
     cells = []
     for name in chosen:
         scenario = known[name]
@@ -244,7 +248,7 @@ def make_plan(
                             spec,
                             number,
                             drawn,
-                            tuple(range(seeds)),
+                            tuple(range(first_seed, first_seed + seeds)),
                             undefined,
                         )
                     )

@@ -19,10 +19,13 @@ from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.report import write_report
 from da_zoo.bench.shallow import run_shallow, shallow_keys
 from da_zoo.bench.store import RowStore
+from da_zoo.bench.streams import same_width
 from da_zoo.naming import choose
 from da_zoo.precision import PRECISIONS
 from da_zoo.registry import MethodSpec, ShallowSpec
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
+from da_zoo.scenarios.declared import declared
+from da_zoo.scenarios.resolve import explain_label_sets, resolve
 
 __all__ = ["WORKERS", "BenchResult", "render", "run"]
 
@@ -66,7 +69,14 @@ class BenchResult(NamedTuple):
 
 def _command(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> str:
     """The command line that makes this row again."""
-    words = ["da-zoo", "bench", "--suite", suite.name, "--budget", budget]
+    words = [
+        "da-zoo",
+        "bench",
+        "--suite",
+        suite.origin or suite.name,
+        "--budget",
+        budget,
+    ]
     words += ["--scenarios", cell.scenario.name, "--methods", cell.method.name]
     words += [
         "--tracks",
@@ -76,6 +86,8 @@ def _command(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> st
         "--steps",
         str(steps),
     ]
+    if cell.seeds[0]:
+        words += ["--first-seed", str(cell.seeds[0])]
     if cell.label_fraction is not None:
         words += ["--label-fractions", f"{cell.label_fraction:g}"]
     if precision := suite.defaults.get("precision"):
@@ -91,6 +103,7 @@ def run(
     methods: Iterable[str] | None = None,
     scenarios: Iterable[str] | None = None,
     seeds: int | None = None,
+    first_seed: int = 0,
     label_fractions: Iterable[float] | None = None,
     tracks: Iterable[str] = ("U", "F"),
     budget: str = "quick",
@@ -109,6 +122,8 @@ def run(
             are not shallow.
         scenarios: names; None means all of the suite.
         seeds: how many; None means the budget's.
+        first_seed: the smallest of them. What a setting was chosen on, such as seeds
+            from 100 on, should not be what is reported.
         label_fractions: of labelled target rows; None means the suite's.
         tracks: "U" (no target labels), "F" (a share of them), or both.
         budget: "smoke", "quick", "standard" or "full".
@@ -140,17 +155,21 @@ def run(
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     length = steps or plan_budget.steps or loaded.defaults["steps"]
+    chosen_scenarios = None if scenarios is None else list(scenarios)
+    console = Console(stderr=True)
+    loaded = _with_files(loaded, chosen_scenarios, data_dir, console)
     cells = make_plan(
         loaded,
         methods=methods,
-        scenarios=scenarios,
+        scenarios=chosen_scenarios,
         label_fractions=label_fractions,
         tracks=tracks,
         seeds=plan_budget.seeds if seeds is None else seeds,
         configuration_count=plan_budget.configurations,
+        first_seed=first_seed,
     )
     store = RowStore.open(out)
-    console = Console(stderr=True)
+    told_notes: set[str] = set()
     ran, failed = 0, 0
     with (
         bench_progress(console, progress) as told,
@@ -163,7 +182,9 @@ def run(
             nonlocal waiting
             for scenario, own in _in_blocks(cells):
                 chosen = own[0].seeds
-                data = {s: build(scenario, seed=s, data_dir=data_dir) for s in chosen}
+                built = {s: build(scenario, seed=s, data_dir=data_dir) for s in chosen}
+                _tell(console, told_notes, (n for d in built.values() for n in d.notes))
+                data = same_width(built)
                 prepared = [
                     [(c, _keys(c, loaded, data, length, len(batch))) for c in batch]
                     for batch in batches(own)
@@ -195,6 +216,30 @@ def run(
     for problem in problems:
         console.print(problem, style="yellow", markup=False, highlight=False)
     return BenchResult(board, report, ran, failed, tuple(problems))
+
+
+def _with_files(
+    suite: Suite,
+    scenarios: list[str] | None,
+    data_dir: str | Path | None,
+    console: Console,
+) -> Suite:
+    """Reads the files that the chosen scenarios declare, before anything is trained."""
+    chosen = [s for s in suite.scenarios if scenarios is None or s.name in scenarios]
+    read = {scenario.name: scenario for scenario in resolve(chosen, data_dir)}
+    for scenario in read.values():
+        if declared(scenario.target.domain):
+            _tell(console, set(), filter(None, [explain_label_sets(scenario)]))
+    every = tuple(read.get(s.name, s) for s in suite.scenarios)
+    return dataclasses.replace(suite, scenarios=every)
+
+
+def _tell(console: Console, told: set[str], notes: Iterable[str]) -> None:
+    """Prints notes on stderr, each once."""
+    for note in notes:
+        if note not in told:
+            told.add(note)
+            console.print(note, markup=False, highlight=False)
 
 
 def _keys(

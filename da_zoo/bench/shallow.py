@@ -1,6 +1,5 @@
 """Runs row groups of shallow methods: seed by seed, on flattened inputs."""
 
-import dataclasses
 import importlib.metadata
 import time
 from typing import Any
@@ -45,7 +44,7 @@ def shallow_keys(
     group = digest(
         {
             "schema_version": SCHEMA_VERSION,
-            "scenario": dataclasses.asdict(cell.scenario),
+            "scenario": cell.scenario.described(),
             "data": {seed: data[seed].fingerprint for seed in cell.seeds},
             "method": cell.method.name,
             "source": source_hash(cell.method.factory.__module__),

@@ -11,7 +11,7 @@ from da_zoo.data.splits import Split
 from da_zoo.data.streams import Stream
 from da_zoo.scenarios import ScenarioData, labelled_rows
 
-__all__ = ["training_data"]
+__all__ = ["same_width", "training_data"]
 
 LABELLED_MULTIPLE = 64
 """Labelled rows are padded to it, so that shares that differ by a few rows have one
@@ -43,6 +43,46 @@ def _stream(
             domain[i, : count[i]] = split.domain[chosen]
     blocks = domain_blocks(domain, count, int(domain.max()) + 1)
     return stream._replace(domain=domain, blocks=blocks)
+
+
+def same_width(data: dict[int, ScenarioData]) -> dict[int, ScenarioData]:
+    """Gives all seeds' rows as many columns, for they are trained together.
+
+    An encoder knows the categories of a source's training rows, which differ with the
+    seed; what a seed lacks are columns of zeros at the end.
+
+    Args:
+        data: by seed.
+
+    Example:
+        >>> same_width({})
+        {}
+    """
+    widths = [d.source_train.pool.shape[1:] for d in data.values()]
+    if len(set(widths)) < 2 or any(len(width) != 1 for width in widths):
+        return data
+    most = max(width[0] for width in widths)
+    return {seed: _widened(one, most) for seed, one in data.items()}
+
+
+def _widened(data: ScenarioData, width: int) -> ScenarioData:
+    pools: dict[int, np.ndarray] = {}
+
+    def wide(split: Split) -> Split:
+        pool = split.pool
+        if id(pool) not in pools:
+            room = ((0, 0), (0, width - pool.shape[1]))
+            pools[id(pool)] = np.pad(pool, room)
+        return split._replace(pool=pools[id(pool)])
+
+    return data._replace(
+        source_train=wide(data.source_train),
+        source_val=wide(data.source_val),
+        source_test=wide(data.source_test),
+        target_train=wide(data.target_train),
+        target_val=wide(data.target_val),
+        target_test=wide(data.target_test),
+    )
 
 
 def training_data(

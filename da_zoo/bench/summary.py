@@ -1,9 +1,10 @@
 """From rows to summaries: gains over the baseline, and means over seeds.
 
-The **gain** of a run is its accuracy minus that of the same-seed, same-scenario
-baseline: ``source_only`` in track U, ``target_only`` (from scratch) on the same
-labelled rows in track F. For a regression it is the baseline's RMSE minus the run's, so
-that more is better there too. Failed and undefined runs enter no average.
+The **gain** of a run is its accuracy (or what its row's ``metric`` says: balanced
+accuracy where classes are skewed) minus that of the same-seed, same-scenario baseline:
+``source_only`` in track U, ``target_only`` (from scratch) on the same labelled rows in
+track F. For a regression it is the baseline's RMSE minus the run's, so that more is
+better there too. Failed and undefined runs enter no average.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from da_zoo.bench.statistics import (
 
 __all__ = [
     "BASELINES",
+    "DETAILS",
     "ORACLE",
     "Summary",
     "add_gains",
@@ -30,8 +32,16 @@ __all__ = [
 BASELINES = {"U": "source_only", "F": "target_only"}
 """What a method has to beat, by track."""
 
-_SIGNS = {"accuracy": 1.0, "rmse": -1.0}
+_SIGNS = {"accuracy": 1.0, "balanced_accuracy": 1.0, "macro_f1": 1.0, "rmse": -1.0}
 """Whether more of a metric is better."""
+
+DETAILS = {
+    "accuracy": "macro_f1",
+    "balanced_accuracy": "accuracy",
+    "macro_f1": "accuracy",
+    "rmse": "r2",
+}
+"""What tables show beside the metric that they rank by."""
 
 ORACLE = "target_only"
 """The method whose run on all target labels is the oracle row."""
@@ -69,20 +79,23 @@ class Summary(NamedTuple):
     """In the leading group: its paired interval to the highest mean includes 0.
     None where one seed, or a missing scenario, forbids the comparison."""
     metric: str = "accuracy"
-    """What the table ranks by: "accuracy", or "rmse" for a regression."""
+    """What the table ranks by: "accuracy", or what the rows say instead."""
     rmse: Interval | None = None
     """Of a regression, in standard deviations of the source's target."""
     r2: Interval | None = None
+    balanced_accuracy: Interval | None = None
 
     @property
     def score(self) -> Interval | None:
         """The metric that the table ranks by."""
-        return self.rmse if self.metric == "rmse" else self.accuracy
+        found: Interval | None = getattr(self, self.metric)
+        return found
 
     @property
     def detail(self) -> Interval | None:
-        """What is shown beside it: macro-F1, or R2 for a regression."""
-        return self.r2 if self.metric == "rmse" else self.macro_f1
+        """What is shown beside it, see :data:`DETAILS`."""
+        found: Interval | None = getattr(self, DETAILS[self.metric])
+        return found
 
     @property
     def merit(self) -> float:
@@ -104,7 +117,7 @@ class Summary(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Returns it as plain JSON, intervals as {mean, low, high, n}."""
         plain = self._asdict()
-        for name in ("accuracy", "macro_f1", "gain", "rmse", "r2"):
+        for name in ("accuracy", "balanced_accuracy", "macro_f1", "gain", "rmse", "r2"):
             interval = plain[name]
             plain[name] = interval._asdict() if interval else None
         return plain | {"baseline": self.baseline, "oracle": self.oracle}
@@ -121,7 +134,7 @@ def is_oracle(row: Row) -> bool:
 
 
 def metric_of(row: Row) -> str:
-    """Says which field of a run is ranked: "accuracy", or "rmse" for a regression.
+    """Says which field of a run is ranked: "accuracy", where its row says nothing.
 
     Example:
         >>> metric_of({"accuracy": 0.5}), metric_of({"metric": "rmse"})
@@ -274,6 +287,7 @@ def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summar
         metric=metric,
         rmse=_interval(rows, "rmse"),
         r2=_interval(rows, "r2"),
+        balanced_accuracy=_interval(rows, "balanced_accuracy"),
     )
 
 

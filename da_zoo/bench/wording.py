@@ -27,9 +27,19 @@ CASE_TITLES = {
 }
 """The four cases of Pan & Yang (2010)."""
 
-METRIC_TITLES = {"accuracy": "accuracy", "rmse": "RMSE"}
-DETAIL_TITLES = {"accuracy": "macro-F1", "rmse": "R\N{SUPERSCRIPT TWO}"}
-"""What tables show of classes, and of continuous targets."""
+METRIC_TITLES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro-F1",
+    "rmse": "RMSE",
+}
+DETAIL_TITLES = {
+    "accuracy": "macro-F1",
+    "balanced_accuracy": "accuracy",
+    "macro_f1": "accuracy",
+    "rmse": "R\N{SUPERSCRIPT TWO}",
+}
+"""What tables rank by, and what they show beside it."""
 
 REGRESSION_LEGEND = (
     "Regressions: RMSE in % of the standard deviation of the source's target (less is "

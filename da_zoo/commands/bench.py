@@ -41,6 +41,14 @@ def add(commands: Any) -> None:
     bench.add_argument("--scenarios", type=names, metavar="A,B", help="default: all")
     bench.add_argument("--seeds", type=int, metavar="N", help="default: the budget's")
     bench.add_argument(
+        "--first-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the smallest seed; default: 0. Choose settings on other seeds (100, say) "
+        "than those that are reported",
+    )
+    bench.add_argument(
         "--label-fractions", type=_fractions, metavar="0.05,1", help="of track F"
     )
     bench.add_argument(
@@ -110,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         methods=arguments.methods,
         scenarios=arguments.scenarios,
         seeds=arguments.seeds,
+        first_seed=arguments.first_seed,
         label_fractions=arguments.label_fractions,
         tracks=arguments.tracks,
         budget=arguments.budget,

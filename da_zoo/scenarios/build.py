@@ -11,6 +11,8 @@ import numpy as np
 from da_zoo.data.embedded import breast_cancer, digits8
 from da_zoo.data.npz import mnist, mnist_m, resize, usps
 from da_zoo.data.splits import Split
+from da_zoo.scenarios.declared import declared
+from da_zoo.scenarios.declared_splits import declared_splits
 from da_zoo.scenarios.label_sets import known_classes, number_unknown
 from da_zoo.scenarios.maps import IMAGE_MAPS, LABEL_MAPS, SELECTIONS, TABLE_MAPS
 from da_zoo.scenarios.regression import (
@@ -18,6 +20,7 @@ from da_zoo.scenarios.regression import (
     WINE_POOLS,
     regression_splits,
 )
+from da_zoo.scenarios.resolve import resolve
 from da_zoo.scenarios.several import join_sources, share
 from da_zoo.scenarios.taxonomy import Scenario, Side
 
@@ -51,6 +54,8 @@ class ScenarioData(NamedTuple):
     """sha256 of inputs and labels, whatever file they came from."""
     open_set: bool = False
     """Whether the target's last class is all that the source lacks."""
+    notes: tuple[str, ...] = ()
+    """What was left out of a user's files, in sentences."""
 
     @property
     def continuous(self) -> bool:
@@ -219,8 +224,8 @@ def _pool_hash(pool: np.ndarray) -> bytes:
     return _HASHES[id(pool)][1]
 
 
-def _fingerprint(splits: list[Split]) -> str:
-    hasher = hashlib.sha256()
+def _fingerprint(splits: list[Split], marks: tuple[str, ...] = ()) -> str:
+    hasher = hashlib.sha256("".join(marks).encode())
     for split in splits:
         hasher.update(_pool_hash(split.pool))
         hasher.update(split.rows.tobytes())
@@ -255,7 +260,8 @@ def build(
     Args:
         scenario: from a suite.
         seed: of split and of the input maps' draws.
-        data_dir: folder of ``mnist.npz`` and the like, for file pools.
+        data_dir: folder of ``mnist.npz`` and the like, for file pools, and of the files
+            that a suite file declares.
 
     Returns:
         Six splits. Source and target share no training row; the source's test rows are
@@ -273,7 +279,12 @@ def build(
         (560, 8, 8, 3)
     """
     pools = {scenario.source.domain.pool, scenario.target.domain.pool}
-    if pools == {"digits8"}:
+    marks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    if declared(scenario.target.domain):
+        (scenario,) = resolve([scenario], data_dir)
+        splits, marks, notes = declared_splits(scenario, seed, data_dir)
+    elif pools == {"digits8"}:
         splits = _embedded_digits(scenario, seed)
     elif pools == {"breast_cancer"}:
         splits = _breast_cancer(scenario, seed)
@@ -281,12 +292,9 @@ def build(
         splits = regression_splits(scenario, seed, data_dir)
     else:
         splits = _from_files(scenario, seed, data_dir)
-    if splits[3].labels.dtype.kind != "f":
+    if splits[3].labels.dtype.kind != "f" and not marks:
         check_classes(splits[3].labels, scenario.target, scenario.name)
-    counts = [
-        LABEL_MAPS[side.task.label_map].classes
-        for side in (scenario.source, scenario.target)
-    ]
+    counts = [side.task.count for side in (scenario.source, scenario.target)]
     open_set = scenario.label_sets == "open"
     if open_set:
         splits, known = number_unknown(splits, known_classes(scenario.sources))
@@ -296,6 +304,7 @@ def build(
         **ends,
         source_classes=counts[0],
         target_classes=counts[1],
-        fingerprint=_fingerprint(splits),
+        fingerprint=_fingerprint(splits, marks),
         open_set=open_set,
+        notes=notes,
     )

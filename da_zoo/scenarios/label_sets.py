@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Int
 
 from da_zoo.data.splits import Split
-from da_zoo.scenarios.maps import LABEL_MAPS, SELECTIONS
 
 if TYPE_CHECKING:
     from da_zoo.scenarios.taxonomy import Side
@@ -28,11 +27,7 @@ def class_set(side: "Side") -> frozenset[int]:
         >>> sorted(class_set(Side(half, Task("parity", "parity"))))
         [0, 1]
     """
-    label_map = LABEL_MAPS[side.task.label_map]
-    rule = SELECTIONS[side.domain.selection]
-    if not isinstance(rule, tuple):
-        return frozenset(range(label_map.classes))
-    return frozenset(label_map.apply(np.asarray(rule)).tolist())
+    return side.classes
 
 
 def known_classes(sources: "Iterable[Side]") -> frozenset[int]:

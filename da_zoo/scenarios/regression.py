@@ -15,7 +15,6 @@ from jaxtyping import Float, Int
 from da_zoo.data.embedded import diabetes
 from da_zoo.data.splits import Split
 from da_zoo.data.wine import wine
-from da_zoo.scenarios.maps import LABEL_MAPS
 from da_zoo.scenarios.taxonomy import Domain, Scenario
 
 __all__ = [
@@ -46,7 +45,7 @@ def is_continuous(scenario: Scenario) -> bool:
         >>> is_continuous(load_suite("regression").scenarios[0])
         True
     """
-    return LABEL_MAPS[scenario.target.task.label_map].continuous
+    return scenario.target.task.continuous
 
 
 def _generator(seed: int, *names: str) -> np.random.Generator:

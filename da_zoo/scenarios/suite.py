@@ -1,13 +1,16 @@
 """Suites: scenarios and their one table of defaults, read from TOML."""
 
+import itertools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from da_zoo.naming import check_names, choose
 from da_zoo.scenarios.build import FILE_MAPS, FILE_POOLS
+from da_zoo.scenarios.declare import SECTIONS, Declared, declare
+from da_zoo.scenarios.declared import declared
 from da_zoo.scenarios.maps import (
     IMAGE_MAPS,
     LABEL_MAPS,
@@ -29,9 +32,19 @@ POOL_MAPS: dict[str, Iterable[str]] = {
 }
 """Which input maps a pool takes."""
 KEYS = {
-    "suite": ("name", "description", "label_fractions", "defaults", "scenarios"),
+    "suite": (
+        "name",
+        "description",
+        "label_fractions",
+        "defaults",
+        "pairs",
+        "scenarios",
+        *SECTIONS,
+    ),
     "scenario": ("name", "source", "sources", "target", "role"),
+    "pairs": ("domains", "task", "role"),
     "side": ("pool", "selection", "input_map", "task"),
+    "declared side": ("domain", "task"),
 }
 REQUIRED = ("network", "steps", "batch_size")
 
@@ -45,29 +58,37 @@ class Suite:
     scenarios: tuple[Scenario, ...]
     label_fractions: tuple[float, ...]
     defaults: Mapping[str, Any] = field(hash=False)
+    origin: str = field(default="", compare=False)
+    """What ``da-zoo bench --suite`` takes for it: its name, or its file's."""
 
     @property
     def needs_data(self) -> bool:
         """Whether any scenario reads files."""
         return any(
-            side.domain.pool in FILE_POOLS
+            side.domain.pool in FILE_POOLS or declared(side.domain)
             for scenario in self.scenarios
             for side in (*scenario.sources, scenario.target)
         )
 
     @property
     def width(self) -> int:
-        """The largest class count; heads are padded to it, so programs are shared."""
+        """The largest class count; heads are padded to it, so programs are shared.
+
+        Classes that only files tell count once they were read, see
+        :func:`da_zoo.scenarios.resolve.resolve`.
+        """
         return max(
-            LABEL_MAPS[side.task.label_map].classes
+            side.task.count
             for scenario in self.scenarios
             for side in (scenario.source, scenario.target)
         )
 
 
-def _side(table: Any, where: str) -> Side:
+def _side(table: Any, where: str, known: Declared) -> Side:
     if not isinstance(table, Mapping):
         raise ValueError(f"{where} must be a table, got {table!r}")
+    if "domain" in table:
+        return _declared_side(table, where, known)
     check_names(table, KEYS["side"], f"key in {where}")
     for needed in ("pool", "task"):
         if needed not in table:
@@ -85,16 +106,51 @@ def _side(table: Any, where: str) -> Side:
     )
 
 
-def _scenario(table: Mapping[str, Any], suite: str) -> Scenario:
+def _declared_side(table: Mapping[str, Any], where: str, known: Declared) -> Side:
+    check_names(table, KEYS["declared side"], f"key in {where}")
+    if not known.domains:
+        raise ValueError(f"{where} names a domain, and the file has no [domains]")
+    domain = choose(known.domains, table["domain"], f"domain in {where}")
+    task = table.get("task")
+    if task is None and len(known.tasks) == 1:
+        (task,) = known.tasks
+    if not known.tasks or task is None:
+        raise ValueError(
+            f"{where} needs task = one of the file's [tasks], which are "
+            f"{sorted(known.tasks)}"
+        )
+    return Side(domain, choose(known.tasks, task, f"task in {where}"))
+
+
+def _pairs(table: Any, suite: str, known: Declared) -> Iterator[Scenario]:
+    """Every ordered pair of the domains that a [[pairs]] table names."""
+    if not isinstance(table, Mapping):
+        raise ValueError(f"suite {suite}: [[pairs]] must be a table, got {table!r}")
+    check_names(table, KEYS["pairs"], f"key in [[pairs]] of {suite}")
+    names = table.get("domains")
+    if not isinstance(names, list) or len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(
+            f"suite {suite}: [[pairs]] needs domains = [...] with at least two "
+            f"different names, got {names!r}"
+        )
+    where = f"[[pairs]] of {suite}"
+    task = {"task": table["task"]} if "task" in table else {}
+    sides = {name: _side({"domain": name} | task, where, known) for name in names}
+    for source, target in itertools.permutations(names, 2):
+        role = str(table.get("role", ""))
+        yield Scenario(f"{source}_to_{target}", sides[source], sides[target], role)
+
+
+def _scenario(table: Mapping[str, Any], suite: str, known: Declared) -> Scenario:
     name = table.get("name")
     if not isinstance(name, str) or not name:
         raise ValueError(f"suite {suite}: every scenario needs a name, got {table!r}")
     where = f"scenario {name!r}"
     check_names(table, KEYS["scenario"], f"key in {where}")
-    target = _side(table.get("target"), f"target of {where}")
+    target = _side(table.get("target"), f"target of {where}", known)
     if "sources" not in table:
-        source = _side(table.get("source"), f"source of {where}")
-        _check_regression((source, target), where)
+        source = _side(table.get("source"), f"source of {where}", known)
+        _check_kinds((source, target), where)
         return Scenario(name, source, target, str(table.get("role", "")))
     given = table["sources"]
     if "source" in table or not isinstance(given, list) or len(given) < 2:
@@ -103,7 +159,7 @@ def _scenario(table: Mapping[str, Any], suite: str) -> Scenario:
             "least two tables, and not both"
         )
     sources = [
-        _side(entry, f"source {number} of {where}")
+        _side(entry, f"source {number} of {where}", known)
         for number, entry in enumerate(given)
     ]
     pools = {side.domain.pool for side in (*sources, target)}
@@ -116,9 +172,21 @@ def _scenario(table: Mapping[str, Any], suite: str) -> Scenario:
     return Scenario(name, sources[0], target, role, tuple(sources[1:]))
 
 
-def _check_regression(sides: Iterable[Side], where: str) -> None:
-    """A continuous target has pools of its own, and one task for both sides."""
+def _check_kinds(sides: Iterable[Side], where: str) -> None:
+    """Both sides are declared or known, and have one task if it is continuous."""
     sides = list(sides)
+    own = [declared(side.domain) for side in sides]
+    if any(own) and not all(own):
+        raise ValueError(
+            f"{where} has a declared domain on one side and a pool on the other; "
+            "declare both"
+        )
+    if any(own):
+        if len({side.task for side in sides}) > 1 and any(
+            side.task.continuous for side in sides
+        ):
+            raise ValueError(f"{where}: a continuous task needs one task on both sides")
+        return
     pools = {side.domain.pool for side in sides}
     tasks = {side.task.label_map for side in sides}
     numbers = [LABEL_MAPS[task].continuous for task in tasks]
@@ -169,20 +237,27 @@ def load_suite(name: str | Path) -> Suite:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"suite file {path} is no valid TOML: {error}") from None
-    return _suite(table, path)
+    shipped = path.parent == FOLDER
+    return _suite(table, path, shipped)
 
 
-def _suite(table: Mapping[str, Any], path: Path) -> Suite:
+def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:
     check_names(table, KEYS["suite"], f"key in {path.name}")
+    known = declare(table, path.name, "" if shipped else path.absolute().parent)
     defaults = table.get("defaults", {})
     for needed in REQUIRED:
         if needed not in defaults:
             raise ValueError(f"{path.name}: [defaults] lacks {needed!r}")
-    scenarios = tuple(
-        _scenario(entry, path.name) for entry in table.get("scenarios", ())
+    scenarios = (
+        *(
+            scenario
+            for entry in table.get("pairs", ())
+            for scenario in _pairs(entry, path.name, known)
+        ),
+        *(_scenario(entry, path.name, known) for entry in table.get("scenarios", ())),
     )
     if not scenarios:
-        raise ValueError(f"{path.name} has no [[scenarios]]")
+        raise ValueError(f"{path.name} has no [[scenarios]] and no [[pairs]]")
     names = [scenario.name for scenario in scenarios]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{path.name} has scenarios of the same name: {doubled}")
@@ -193,4 +268,5 @@ def _suite(table: Mapping[str, Any], path: Path) -> Suite:
         scenarios,
         fractions,
         defaults,
+        path.stem if shipped else path.name,
     )

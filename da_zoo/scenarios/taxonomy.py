@@ -5,9 +5,14 @@ with a distribution P(X), a task is a label space with a distribution P(Y | X). 
 both are tuples of rules, equal iff every part is equal.
 """
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from da_zoo.scenarios.label_sets import relation
+from da_zoo.scenarios.maps import LABEL_MAPS, SELECTIONS
 
 __all__ = ["Domain", "Scenario", "Side", "Task"]
 
@@ -32,6 +37,32 @@ class Task:
     label_space: str
     label_map: str
 
+    @property
+    def count(self) -> int:
+        """How many classes there are, or numbers to predict."""
+        return LABEL_MAPS[self.label_map].classes
+
+    @property
+    def continuous(self) -> bool:
+        """Whether numbers are to be predicted, not classes."""
+        return LABEL_MAPS[self.label_map].continuous
+
+    @property
+    def metric(self) -> str:
+        """What the leaderboard ranks by."""
+        return "rmse" if self.continuous else "accuracy"
+
+    def classes_in(self, domain: Domain) -> frozenset[int]:
+        """Returns the classes that rows of a domain can have."""
+        rule = SELECTIONS[domain.selection]
+        if not isinstance(rule, tuple):
+            return frozenset(range(self.count))
+        return frozenset(LABEL_MAPS[self.label_map].apply(np.asarray(rule)).tolist())
+
+    def class_name(self, number: int) -> str:
+        """Returns what a class is called."""
+        return str(number)
+
 
 @dataclass(frozen=True)
 class Side:
@@ -39,6 +70,11 @@ class Side:
 
     domain: Domain
     task: Task
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """The classes that its rows can have."""
+        return self.task.classes_in(self.domain)
 
 
 @dataclass(frozen=True)
@@ -96,3 +132,17 @@ class Scenario:
             3
         """
         return 1 + (not self.same_task) + 2 * (not self.same_domain)
+
+    def described(self) -> dict[str, Any]:
+        """Returns all that it is, as plain values, without where files lie.
+
+        Example:
+            >>> side = Side(Domain("digits8"), Task("digit", "digit"))
+            >>> Scenario("s", side, side).described()["target"]["domain"]["pool"]
+            'digits8'
+        """
+        told = dataclasses.asdict(self)
+        for side in (told["source"], told["target"], *told["more_sources"]):
+            for place in ("file", "test_file", "folder", "prepare"):
+                side["domain"].pop(place, None)
+        return told

@@ -1,0 +1,170 @@
+"""Rows and labels of a declared domain, read once while its files stay as they are."""
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from da_zoo.data.domain_data import DomainData
+from da_zoo.scenarios.declared import OWN, DeclaredDomain, DeclaredTask
+from da_zoo.scenarios.taxonomy import Side
+
+__all__ = ["SideRows", "declared_parts", "read_side"]
+
+LABELS: dict[str, Any] = {
+    "features": "y",
+    "array_records": True,
+    "audio": True,
+    "images": True,
+    "text": True,
+    "tfds": True,
+}
+"""What ``label`` is where a domain does not say: the usual array, or the folders'
+names. Columns of tables have no usual name."""
+
+Pair = tuple[DeclaredDomain, DeclaredTask]
+
+
+class SideRows(NamedTuple):
+    """Rows of one file of a side, all of them with a label that counts."""
+
+    data: DomainData
+    names: tuple[str, ...]
+    """The class of each row, as the task has it; () for values."""
+    notes: tuple[str, ...]
+    """What was left out."""
+
+
+def declared_parts(side: Side) -> Pair:
+    """Returns a side's domain and task, which a suite file must have declared.
+
+    Raises:
+        TypeError: if it is one of the pools that the package knows.
+
+    Example:
+        >>> from da_zoo.scenarios import load_suite
+        >>> side = load_suite("hospitals").scenarios[0].source
+        >>> declared_parts(side)[0].file
+        'heart_cleveland.npz'
+    """
+    domain, task = side.domain, side.task
+    if not isinstance(domain, DeclaredDomain) or not isinstance(task, DeclaredTask):
+        raise TypeError(f"{domain.pool!r} and {task.label_space!r} are not declared")
+    return domain, task
+
+
+def read_side(side: Side, data_dir: str | Path | None) -> tuple[SideRows, ...]:
+    """Reads the rows of a side, and what its task calls their labels.
+
+    Args:
+        side: of a declared domain and task.
+        data_dir: folder of the files, before that of the suite file.
+
+    Returns:
+        One part; two, the second of test rows, where the set has its own.
+
+    Raises:
+        ValueError: if files are missing or not what they should be, or hold classes
+            that the task does not know.
+    """
+    domain, task = declared_parts(side)
+    where = _located(domain, domain.file, data_dir)
+    if domain.test_file:
+        test = _located(domain, domain.test_file, data_dir)
+        return _part(domain, task, where), _part(domain, task, test)
+    if domain.test == OWN:
+        return tuple(_part(domain, task, where, split) for split in ("train", "test"))
+    return (_part(domain, task, where),)
+
+
+def _located(domain: DeclaredDomain, file: str, data_dir: str | Path | None) -> str:
+    if file.startswith("tfds:"):
+        return file
+    path = Path(file).expanduser()
+    folders = [] if data_dir is None else [Path(data_dir).expanduser()]
+    folders += [Path(domain.folder)] if domain.folder else []
+    found = [folder / path for folder in folders if (folder / path).exists()]
+    if path.is_absolute() and path.exists():
+        return str(path)
+    if found:
+        return str(found[0])
+    searched = " or ".join(map(str, folders))
+    where = f" is not in {searched}" if searched else " is needed"
+    make = (
+        f", and da-zoo data prepare {domain.prepare} says where to get it"
+        if domain.prepare
+        else ""
+    )
+    raise ValueError(
+        f"domain {domain.pool!r}: {file}{where}; name the folder that holds it with "
+        f"--data (data_dir=...){make}"
+    )
+
+
+def _part(
+    domain: DeclaredDomain, task: DeclaredTask, where: str, split: str = ""
+) -> SideRows:
+    options = dict(domain.reading)
+    if split:
+        options["split"] = split
+    frozen = tuple(sorted(options.items()))
+    data = _read(where, _stamp(where), frozen, task.reads_values)
+    if domain.part:
+        data = data.of(domain.part)
+    if data.labels is None:
+        raise ValueError(
+            f"domain {domain.pool!r}: {where} was read without labels; say which they "
+            "are with label = ..."
+        )
+    names: list[str] = []
+    counted = data.labelled
+    if not task.continuous:
+        names = task.names(data, domain.classes)
+        counted = np.array([bool(name) for name in names])
+    if not counted.any():
+        raise ValueError(
+            f"domain {domain.pool!r}: no row of {where} has a label"
+            + (f" of {list(domain.classes)}" if domain.classes else "")
+        )
+    notes = [f"{domain.pool}: {note}" for note in data.notes]
+    if not counted.all():
+        notes.append(
+            f"{domain.pool}: {int((~counted).sum())} of {data.rows} rows have no label"
+            + (f" of {', '.join(domain.classes)}" if domain.classes else "")
+            + " and are left out."
+        )
+        data = data.take(np.flatnonzero(counted))
+    kept = tuple(name for name in names if name)
+    return SideRows(data, kept, tuple(notes))
+
+
+def _stamp(where: str) -> tuple[Any, ...]:
+    """What changes when a file does, or when one comes to a folder or goes."""
+    path = Path(where)
+    if not path.exists():
+        return ()
+    looked = [path]
+    if path.is_dir():
+        inner = [one for one in path.iterdir() if one.is_dir()]
+        looked += [*inner, *(two for one in inner for two in one.iterdir())]
+    return tuple(
+        (str(one), (told := one.stat()).st_mtime_ns, told.st_size)
+        for one in sorted(looked)
+        if one.is_dir() or one.parent == path or one == path
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _read(
+    where: str, stamp: tuple[Any, ...], options: tuple[Any, ...], values: bool
+) -> DomainData:
+    del stamp
+    from da_zoo.data.readers.read import guess, read
+
+    given = dict(options)
+    kind = given.get("kind") or guess(where, list(given))
+    given.setdefault("label", LABELS.get(kind))
+    if values:
+        given["regression"] = True
+    return read(where, **given)
