@@ -1,51 +1,48 @@
 """What a phase's programs are handed: its streams, and row numbers chunk by chunk.
 
 Pools lie on the device, whole, and batches are gathered inside the program. Where they
-do not fit, a chunk's own rows are sent ahead of it, while the chunk before trains.
+do not fit, or lie on disk, a chunk's own rows are read and sent ahead of it, while the
+chunk before trains.
 """
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from da_zoo.data.arrays import ArrayData
-from da_zoo.data.batches import on_device
+from da_zoo.data.arrays import ArrayData, on_demand
 from da_zoo.data.domains import balanced_order
 from da_zoo.data.order import order
-from da_zoo.data.streams import Stream
+from da_zoo.data.random_access import row_bytes
 from da_zoo.naming import choose
+from da_zoo.programs import UNROLLED
+from da_zoo.staging import Seeds, place
 from da_zoo.types import Key
 
-__all__ = ["CHUNK", "POOLS", "Feed", "Seeds", "place", "resolve_pools"]
+__all__ = [
+    "CHUNK",
+    "CHUNK_BYTES",
+    "POOLS",
+    "Feed",
+    "Seeds",
+    "place",
+    "resolve_pools",
+]
 
 CHUNK = 200
 """Steps per dispatch: this often metrics leave the device and a progress bar moves."""
+CHUNK_BYTES = 128 * 2**20
+"""Inputs of a chunk, at most, that are sent from the host: its steps are fewer where
+rows are large. One chunk trains while the next is read."""
 POOLS = ("auto", "device", "host")
-"""Where inputs lie: on the device, or in host memory (or a memory map) and sent on."""
+"""Where inputs lie: on the device, or in host memory or on disk and sent on."""
 ROOM = 0.5
 """Share of the device's memory that pools may take; states and steps need the rest."""
 
 Indices = dict[str, jax.Array]
-
-
-class Seeds(NamedTuple):
-    """Whose run it is.
-
-    A group's (``number`` None, ``width`` > 0), that of one seed of a group run one by
-    one (both), or a single key's (``width`` 0).
-    """
-
-    width: int
-    number: int | None = None
-
-    @property
-    def grouped(self) -> bool:
-        """Whether arrays have a leading axis of runs."""
-        return self.width > 0 and self.number is None
 
 
 def resolve_pools(pools: str, data: ArrayData) -> str:
@@ -53,7 +50,8 @@ def resolve_pools(pools: str, data: ArrayData) -> str:
 
     Args:
         pools: one of :data:`POOLS`; "auto" compares with the device's memory. A CPU's
-            is the host's, so only a pool that outgrows it is worth "host" there.
+            is the host's, so only a pool that outgrows it is worth "host" there. Rows
+            that are read on demand stay where they are: "host".
         data: the streams.
 
     Raises:
@@ -67,6 +65,8 @@ def resolve_pools(pools: str, data: ArrayData) -> str:
     if pools != "auto":
         return pools
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    if on_demand(data):
+        return "host"
     distinct = {
         id(leaf): leaf.nbytes
         for stream in data.streams().values()
@@ -74,53 +74,6 @@ def resolve_pools(pools: str, data: ArrayData) -> str:
     }
     fits = limit is None or sum(distinct.values()) <= ROOM * limit
     return "device" if fits else "host"
-
-
-def place(
-    data: ArrayData,
-    uses: frozenset[str],
-    seeds: Seeds,
-    indices: dict[str, np.ndarray] | None = None,
-) -> dict[str, Any]:
-    """Moves the streams that a phase uses to the device.
-
-    Args:
-        data: all streams.
-        uses: which.
-        seeds: whose runs.
-        indices: int [seeds?, ...] by stream: send no inputs but those of these rows;
-            None sends all.
-    """
-    placed = {}
-    for name, stream in data.streams().items():
-        if name not in uses:
-            continue
-        if indices is not None:
-            stream = _staged(stream, seeds, indices[name])
-        device = on_device(stream, max(seeds.width, 1))
-        if not seeds.grouped:
-            number = seeds.number or 0
-            own = jax.tree.map(lambda a, n=number: a[n], device._replace(pool=None))
-            device = own._replace(pool=device.pool)
-        placed[name] = device
-    return placed
-
-
-def _staged(stream: Stream, seeds: Seeds, indices: np.ndarray) -> Stream:
-    """A stream whose pool holds only what some row numbers need, in a constant size."""
-    width = max(seeds.width, 1)
-    rows = np.broadcast_to(stream.rows, (width, stream.rows.shape[1]))
-    chosen = indices.reshape(indices.shape[0] if seeds.grouped else 1, -1)
-    members = range(width) if seeds.grouped else [seeds.number or 0]
-    wanted = np.stack([rows[m][i] for m, i in zip(members, chosen, strict=True)])
-    found = np.unique(wanted)
-    capacity = wanted.size  # a chunk's, whatever repeats in it: programs keep shapes
-    padded = np.concatenate([found, np.zeros(capacity - len(found), found.dtype)])
-    place_of = np.zeros((width, rows.shape[1]), np.int32)
-    for member, index, row in zip(members, chosen, wanted, strict=True):
-        place_of[member, index] = np.searchsorted(found, row)
-    pool = jax.tree.map(lambda leaf: np.asarray(leaf[padded]), stream.pool)
-    return stream._replace(pool=pool, rows=place_of)
 
 
 class Feed:
@@ -160,8 +113,18 @@ class Feed:
                 if stream.blocks is not None:
                     own = self._own(stream.blocks)
                     self._blocks[name] = [tuple(map(int, sizes)) for sizes in own]
+        self.chunk = self._steps_per_chunk() if self.on_host else CHUNK
+        """Steps per dispatch, at most."""
         # On the host, init sees the first rows; a chunk brings its own.
         self.streams = place(data, uses, seeds, self._first() if self.on_host else None)
+
+    def _steps_per_chunk(self) -> int:
+        pools = [self.data.streams()[name].pool for name in self._counts]
+        each = sum(row_bytes(leaf) for leaf in jax.tree.leaves(pools))
+        step = each * self.batch * len(self._words)
+        fitting = min(CHUNK, CHUNK_BYTES // max(1, step))
+        # Whole programs of steps written out, or rounding would depend on the chunk.
+        return fitting // UNROLLED * UNROLLED or max(1, fitting)
 
     def _own(self, values: np.ndarray) -> np.ndarray:
         width = max(self.seeds.width, 1)
@@ -178,10 +141,10 @@ class Feed:
         }
 
     def _draw(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """int32 [seeds?, CHUNK, batch]; steps past ``stop`` are padding."""
+        """int32 [seeds?, chunk, batch]; steps past ``stop`` are padding."""
         result = {}
         for name, counts in self._counts.items():
-            padded = np.zeros((len(self._words), CHUNK, self.batch), np.int32)
+            padded = np.zeros((len(self._words), self.chunk, self.batch), np.int32)
             drawn: dict[Any, np.ndarray] = {}  # a sweep's points share their seeds'
             members = zip(self._words, counts, self._blocks[name], strict=True)
             for i, own in enumerate(members):

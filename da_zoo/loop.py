@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import PyTree, Shaped
 
 from da_zoo.compose import is_refreshing
-from da_zoo.data.arrays import ArrayData
+from da_zoo.data.arrays import ArrayData, in_memory, on_demand
 from da_zoo.data.batches import as_inputs, gather_batch
 from da_zoo.feed import Seeds, place, resolve_pools
 from da_zoo.groups import deal_out, joined, stacked
@@ -111,10 +111,10 @@ def fit(
         memory: bytes that runs trained together may take, by an upper estimate; more
             runs than fit are trained in groups of equal width, one after another,
             which a warning says.
-        pools: where inputs lie: on the "device"; on the "host" (an array or a memory
-            map), from which each chunk's rows are sent while the one before trains; or
-            "auto", the host only where the device has no room (never for a method that
-            goes through all rows at once).
+        pools: where inputs lie: on the "device"; on the "host" (an array, a memory map
+            or rows on disk), from which each chunk's rows are sent while the one before
+            trains; or "auto", the host only for rows on disk, and where the device has
+            no room (never for a method that goes through all rows at once).
         workers: threads, each training a group of the runs. XLA keeps one core of a
             CPU busy with a batch of small networks, so None means one per core there
             (and 1 elsewhere). Their number sets how many runs share a program, which
@@ -170,9 +170,18 @@ def fit(
     axes = dict(points.axes)
     if key.ndim:
         axes["seed"] = tuple(range(key.shape[0]))
-    job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
     refreshes = any(is_refreshing(phase.adapter) for phase in recipe)
-    where = "device" if refreshes and pools == "auto" else resolve_pools(pools, data)
+    where = resolve_pools(pools, data)
+    if refreshes and pools == "auto" and not on_demand(data):
+        where = "device"
+    if refreshes and where == "host":
+        raise ValueError(
+            f"{name} goes through all rows at once, so they must lie on the device: "
+            'pools="device", which reads rows that are on disk into memory'
+        )
+    if where == "device" and on_demand(data):
+        data = in_memory(data)
+    job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
     job = job._replace(on_state=one_at_a_time(on_state), pools=where)
     lengths = phase_steps(recipe, steps)
     threads = worker_count(workers)

@@ -10,7 +10,7 @@ import numpy as np
 
 from da_zoo.compose import is_refreshing, named_key
 from da_zoo.data.arrays import ArrayData
-from da_zoo.feed import CHUNK, Feed, Seeds
+from da_zoo.feed import Feed, Seeds
 from da_zoo.programs import (
     Plan,
     advance_function,
@@ -128,18 +128,18 @@ def run_phases(
     return watch.trained(state)
 
 
-def _bounds(length: int, epoch: int) -> list[tuple[int, int]]:
+def _bounds(length: int, epoch: int, chunk: int) -> list[tuple[int, int]]:
     """First and last step of every chunk; with an ``epoch``, none goes past one's end.
 
     Example:
-        >>> _bounds(450, 0)
+        >>> _bounds(450, 0, 200)
         [(0, 200), (200, 400), (400, 450)]
-        >>> _bounds(450, 250)
+        >>> _bounds(450, 250, 200)
         [(0, 200), (200, 250), (250, 450)]
     """
     bounds, done = [], 0
     while done < length:
-        stop = min(done + CHUNK, length)
+        stop = min(done + chunk, length)
         if epoch:
             stop = min(stop, (done // epoch + 1) * epoch)
         bounds.append((done, stop))
@@ -156,15 +156,10 @@ def _run_phase(
     watch: "_Watch",
 ) -> TrainState:
     refreshing = is_refreshing(phase.adapter)
-    if refreshing and feed.on_host:
-        raise ValueError(
-            f"phase {phase.name!r} goes through all rows at once, so they must lie on "
-            'the device: pools="device"'
-        )
     epoch = feed.steps_per_epoch() if refreshing else 0
     if refreshing and phase.refresh_once:
         epoch = max(length, 1)
-    bounds = _bounds(length, epoch)
+    bounds = _bounds(length, epoch, feed.chunk)
     for (done, stop), (streams, indices) in zip(
         bounds, feed.chunks(bounds), strict=True
     ):

@@ -1,4 +1,4 @@
-"""``ArrayData``: what ``fit`` trains on, in memory."""
+"""``ArrayData``: what ``fit`` trains on."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
+from da_zoo.data.random_access import all_rows, is_random_access
 from da_zoo.data.streams import Stream, make_stream, pool_streams
 
-__all__ = ["ArrayData", "select_seeds"]
+__all__ = ["ArrayData", "in_memory", "on_demand", "select_seeds"]
 
 STREAMS = ("source", "target", "target_labelled")
 
@@ -23,6 +24,10 @@ class ArrayData:
             not read it take the pool for one source.
         target: unlabelled target inputs [m, ...], or None. Labels cannot be passed.
         target_labelled: ``(x, y)``, the labelled share of the target, or None.
+
+            Inputs are arrays, dicts of them, or rows that stay on disk and are read
+            when they are needed: :class:`~da_zoo.data.array_records.ArrayRecordPool`,
+            or what else :mod:`da_zoo.data.random_access` describes.
         balanced: with several sources, whether every batch has equal shares of each
             (so that none is drowned by a larger one, and none is missing); False draws
             from the pooled rows at random.
@@ -90,6 +95,39 @@ class ArrayData:
         """Returns the streams there are, by name."""
         found = {name: getattr(self, name) for name in STREAMS}
         return {name: stream for name, stream in found.items() if stream is not None}
+
+
+def on_demand(data: ArrayData) -> bool:
+    """Says whether any inputs are rows that are read when they are needed.
+
+    Example:
+        >>> on_demand(ArrayData(target=np.ones((3, 2))))
+        False
+    """
+    pools = [stream.pool for stream in data.streams().values()]
+    return any(is_random_access(leaf) for leaf in jax.tree.leaves(pools))
+
+
+def in_memory(data: ArrayData) -> ArrayData:
+    """Reads all rows that are read on demand; a pool that streams share, once.
+
+    Example:
+        >>> data = ArrayData(target=np.ones((3, 2)))
+        >>> in_memory(data).target.pool is data.target.pool
+        True
+    """
+    read: dict[int, np.ndarray] = {}
+
+    def whole(leaf: Any) -> np.ndarray:
+        if id(leaf) not in read:
+            read[id(leaf)] = all_rows(leaf)
+        return read[id(leaf)]
+
+    read_streams: dict[str, Any] = {
+        name: stream._replace(pool=jax.tree.map(whole, stream.pool))
+        for name, stream in data.streams().items()
+    }
+    return ArrayData(**read_streams)
 
 
 def select_seeds(data: ArrayData, seeds: Int[np.ndarray, " m"]) -> ArrayData:

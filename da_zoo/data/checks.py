@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import PyTree
 
+from da_zoo.data.random_access import is_random_access
+
 __all__ = ["check_features", "check_inputs", "check_labels"]
 
 
@@ -92,8 +94,22 @@ def _check_values(name: str, values: np.ndarray, n: int) -> np.ndarray:
     return values.astype(np.float32)
 
 
+def _check_rows(name: str, x: Any) -> Any:
+    if not is_random_access(x):
+        return check_features(name, x)
+    if len(x.shape) < 2 or x.shape[0] == 0:
+        raise ValueError(
+            f"{name} must have shape [n, ...] with at least two axes and one row, got "
+            f"{x.shape}"
+        )
+    return x
+
+
 def check_inputs(name: str, x: Any) -> PyTree:
     """Checks inputs, or a dict of inputs, as :func:`check_features` does.
+
+    Rows that are read on demand (:mod:`da_zoo.data.random_access`) stay where they are;
+    whether they are finite is for those to check who write them.
 
     Raises:
         TypeError: if one is not numeric.
@@ -104,8 +120,8 @@ def check_inputs(name: str, x: Any) -> PyTree:
         (1, 2)
     """
     if not isinstance(x, Mapping):
-        return check_features(name, x)
-    pool = {key: check_features(f"{name}[{key!r}]", rows) for key, rows in x.items()}
+        return _check_rows(name, x)
+    pool = {key: _check_rows(f"{name}[{key!r}]", rows) for key, rows in x.items()}
     counts = {key: len(rows) for key, rows in pool.items()}
     if len(set(counts.values())) != 1:
         raise ValueError(f"{name} must be arrays of equal length, got {counts}")

@@ -63,12 +63,16 @@ class DomainData(NamedTuple):
         return len(self.labelled)
 
     def take(self, chosen: Int[np.ndarray, " k"]) -> "DomainData":
-        """Returns some of the rows; the fingerprint says which."""
+        """Returns some of the rows; the fingerprint says which.
+
+        Rows on disk stay there, where ``x`` has a ``subset`` that does so.
+        """
+        subset = getattr(self.x, "subset", None)
         labels = None if self.labels is None else self.labels[chosen]
         mark = hashlib.sha256(self.fingerprint.encode())
         mark.update(np.ascontiguousarray(chosen, np.int64).tobytes())
         return self._replace(
-            x=self.x[chosen],
+            x=self.x[chosen] if subset is None else subset(chosen),
             labels=labels,
             labelled=self.labelled[chosen],
             domain=self.domain[chosen],

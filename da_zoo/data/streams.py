@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from da_zoo.data.checks import check_inputs, check_labels
+from da_zoo.data.random_access import joined_pools
 
 __all__ = ["Stream", "make_stream", "pool_streams"]
 
@@ -20,7 +21,8 @@ class Stream(NamedTuple):
 
     pool: PyTree
     """Inputs [m, ...]: float32, or uint8 pixels, which batches get scaled to [0, 1], or
-    int32 ids (of tokens, say), which stay."""
+    int32 ids (of tokens, say), which stay. An array, or rows that are read on demand:
+    see :mod:`da_zoo.data.random_access`."""
     rows: np.ndarray
     """int32 [s, n]: which rows of the pool."""
     labels: np.ndarray | None
@@ -42,7 +44,7 @@ def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
 
     Args:
         x: inputs [n, ...], or a dict of such ({"tokens": ..., "segments": ...}, for
-            networks that take one).
+            networks that take one), or rows that are read on demand.
         y: integer labels [n], continuous targets (floats) [n, k], or None.
         name: how errors call it.
 
@@ -66,7 +68,7 @@ def make_stream(x: Any, y: Any = None, *, name: str = "source") -> Stream:
     )
 
 
-def _kind(rows: np.ndarray) -> str:
+def _kind(rows: Any) -> str:
     return f"{rows.shape[1:]} of {rows.dtype}"
 
 
@@ -94,9 +96,7 @@ def pool_streams(streams: list[Stream], *, balanced: bool) -> Stream:
     total = sum(sizes)
     first = streams[0]
     return first._replace(
-        pool=jax.tree.map(
-            lambda *rows: np.concatenate(rows), *(s.pool for s in streams)
-        ),
+        pool=jax.tree.map(lambda *rows: joined_pools(rows), *(s.pool for s in streams)),
         rows=np.arange(total, dtype=np.int32)[None],
         labels=np.concatenate([s.labels for s in streams if s.labels is not None], 1),
         count=np.array([total]),
