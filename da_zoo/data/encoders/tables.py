@@ -174,12 +174,12 @@ def fit(
             notes.append(f"Column {name} has no value in {data.name}: left out.")
         elif table.numeric(name) and name not in categorical:
             values = table[name][~np.isnan(table[name])]
-            deviation = float(values.std())
-            # Rounding leaves a constant column a deviation of about 1e-16 of its mean.
+            # Of a constant column, rounding leaves the mean a little beside it and a
+            # deviation of about 1e-16: by 0 and 1 it stays what it should be, 0.
             varies = float(np.ptp(values)) > 0
-            numbers.append(
-                _Number(name, float(values.mean()), deviation if varies else 1.0)
-            )
+            mean = values.mean() if varies else values[0]
+            deviation = values.std() if varies else 1.0
+            numbers.append(_Number(name, float(mean), float(deviation)))
         else:
             cells = _as_text(table, name)
             found, count = np.unique(cells[cells != ""], return_counts=True)
