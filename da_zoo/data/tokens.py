@@ -12,6 +12,7 @@ __all__ = [
     "SPECIAL_TOKENS",
     "encode",
     "load_tokenizer",
+    "parse_tokenizer",
     "save_tokenizer",
     "train_tokenizer",
 ]
@@ -160,13 +161,35 @@ def load_tokenizer(path: str | Path) -> Any:
         ValueError: if it is missing or holds no tokenizer.
         ImportError: without the library.
     """
-    library, path = _library(), Path(path)
+    path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path} is no file")
     try:
-        return library.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises Exception itself
+        return parse_tokenizer(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{path} holds no tokenizer: {error}") from None
+
+
+def parse_tokenizer(told: str) -> Any:
+    """Reads a tokenizer from the text of its JSON.
+
+    Args:
+        told: as :func:`save_tokenizer` writes it.
+
+    Raises:
+        ValueError: if it describes no tokenizer.
+        ImportError: without the library.
+
+    Example:
+        >>> told = train_tokenizer(["a cat"], vocabulary=20).to_str()
+        >>> parse_tokenizer(told).encode("cat").tokens
+        ['[CLS]', '▁cat', '[SEP]']
+    """
+    library = _library()
+    try:
+        return library.Tokenizer.from_str(told)
+    except Exception as error:  # the library raises Exception itself
+        raise ValueError(f"no description of a tokenizer: {error}") from None
 
 
 def _checked(texts: Iterable[str]) -> list[str]:
