@@ -105,7 +105,7 @@ def group_keys(
         "steps": steps,
         "batch_size": suite.defaults["batch_size"],
         "network": _network(suite),
-        "padded_to": suite.width,
+        "padded_to": suite.width_of(cell.scenario),
         "precision": _precision(suite),
         "jax": jax.__version__,
     }
@@ -212,7 +212,7 @@ def run_groups(
         classes=_classes(first, same_task),
         labelled_target=cell.track == "F",
         sources=len(cell.scenario.sources),
-        width=suite.width,
+        width=suite.width_of(cell.scenario),
         **_settings(cell),
     )
     streams, labelled = training_data(cell, ordered)

@@ -14,7 +14,7 @@ SECTIONS = ("every_domain", "domains", "tasks", "splits", "encoding")
 """Tables of a suite file that are read here."""
 READING = ("kind", "label", "drop", "columns", "domain", "missing", "options")
 SPLITS = ("test", "validation")
-DOMAIN = ("file", "test_file", "prepare", "part", "classes", *READING, *SPLITS)
+DOMAIN = ("file", "test_file", "prepared", "part", "classes", *READING, *SPLITS)
 TASK = ("classes", "continuous", "threshold", "merge", "metric")
 
 
@@ -91,6 +91,9 @@ def _domain(
         raise ValueError(
             f"{where} needs file = a file, a folder or tfds:<name>, got {file!r}"
         )
+    prepared = table.get("prepared", "")
+    if prepared and not str(prepared).startswith("tfds:"):
+        raise ValueError(f"{where}: prepared must be tfds:<name>, got {prepared!r}")
     reading = {key: table[key] for key in READING[:-1] if key in table}
     more = _table(table.get("options", {}), f"options of {where}")
     if twice := sorted(set(reading) & set(more)):
@@ -109,7 +112,7 @@ def _domain(
         file=file,
         test_file=str(table.get("test_file", "")),
         folder=folder,
-        prepare=str(table.get("prepare", "")),
+        prepared=str(prepared),
         part=str(table.get("part", "")),
         reading=_pairs(reading | dict(more)),
         encoding=_pairs(encoding),

@@ -35,8 +35,8 @@ class DeclaredDomain(Domain):
     """Whose rows are the test rows; "" takes them from ``file``."""
     folder: str = ""
     """Where a relative file is looked for after the folder that --data names."""
-    prepare: str = ""
-    """What ``da-zoo data prepare`` calls the set, for messages."""
+    prepared: str = ""
+    """The same rows as ``tfds:<name>``, which is read where the file is not there."""
     part: str = ""
     """Which of the file's domains it is, where the file holds several."""
     reading: Options = ()

@@ -16,7 +16,9 @@ LABELS: dict[str, Any] = {
     "features": "y",
     "array_records": True,
     "audio": True,
+    "bag_of_words": True,
     "images": True,
+    "signals": "y",
     "text": True,
     "tfds": True,
 }
@@ -68,14 +70,14 @@ def read_side(side: Side, data_dir: str | Path | None) -> tuple[SideRows, ...]:
         ValueError: if files are missing or not what they should be, or hold classes
             that the task does not know.
     """
-    domain, task = declared_parts(side)
+    domain, _ = declared_parts(side)
     where = _located(domain, domain.file, data_dir)
     if domain.test_file:
         test = _located(domain, domain.test_file, data_dir)
-        return _part(domain, task, where), _part(domain, task, test)
+        return _part(side, where, data_dir), _part(side, test, data_dir)
     if domain.test == OWN:
-        return tuple(_part(domain, task, where, split) for split in ("train", "test"))
-    return (_part(domain, task, where),)
+        return tuple(_part(side, where, data_dir, split) for split in ("train", "test"))
+    return (_part(side, where, data_dir),)
 
 
 def _located(domain: DeclaredDomain, file: str, data_dir: str | Path | None) -> str:
@@ -89,11 +91,13 @@ def _located(domain: DeclaredDomain, file: str, data_dir: str | Path | None) -> 
         return str(path)
     if found:
         return str(found[0])
+    if domain.prepared and file == domain.file and _prepared(domain.prepared, data_dir):
+        return domain.prepared
     searched = " or ".join(map(str, folders))
     where = f" is not in {searched}" if searched else " is needed"
     make = (
-        f", and da-zoo data prepare {domain.prepare} says where to get it"
-        if domain.prepare
+        f", or run da-zoo data prepare {domain.prepared.removeprefix('tfds:')}"
+        if domain.prepared
         else ""
     )
     raise ValueError(
@@ -102,10 +106,22 @@ def _located(domain: DeclaredDomain, file: str, data_dir: str | Path | None) -> 
     )
 
 
+def _prepared(name: str, data_dir: str | Path | None) -> dict[str, Any]:
+    """Options with which a set of tensorflow-datasets is found; {} where it is not."""
+    from da_zoo.data.tfds_sets import parse_name, prepared_folders
+
+    if data_dir is not None and prepared_folders(parse_name(name), data_dir):
+        return {"data_dir": str(data_dir)}
+    return {"data_dir": None} if prepared_folders(parse_name(name)) else {}
+
+
 def _part(
-    domain: DeclaredDomain, task: DeclaredTask, where: str, split: str = ""
+    side: Side, where: str, data_dir: str | Path | None, split: str = ""
 ) -> SideRows:
+    domain, task = declared_parts(side)
     options = dict(domain.reading)
+    if where.startswith("tfds:"):
+        options = _prepared(where, data_dir) | options
     if split:
         options["split"] = split
     frozen = tuple(sorted(options.items()))

@@ -77,10 +77,18 @@ class Suite:
         Classes that only files tell count once they were read, see
         :func:`da_zoo.scenarios.resolve.resolve`.
         """
+        return max(self.width_of(scenario) for scenario in self.scenarios)
+
+    def width_of(self, scenario: Scenario) -> int:
+        """The largest count of the suite's scenarios that predict what this one does.
+
+        A regression's outputs are not padded because other scenarios have classes.
+        """
         return max(
             side.task.count
-            for scenario in self.scenarios
-            for side in (scenario.source, scenario.target)
+            for other in self.scenarios
+            for side in (other.source, other.target)
+            if side.task.continuous == scenario.target.task.continuous
         )
 
 

@@ -143,6 +143,6 @@ class Scenario:
         """
         told = dataclasses.asdict(self)
         for side in (told["source"], told["target"], *told["more_sources"]):
-            for place in ("file", "test_file", "folder", "prepare"):
+            for place in ("file", "test_file", "folder", "prepared"):
                 side["domain"].pop(place, None)
         return told
