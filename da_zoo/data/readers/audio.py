@@ -93,7 +93,7 @@ def read_audio(
     classes: Sequence[str] | None = None,
     layout: str | None = None,
     rate: int = 16_000,
-    seconds: float = 1.0,
+    seconds: float | int = 1.0,
     bands: int = 40,
     frame_seconds: float = 0.025,
     hop_seconds: float = 0.010,

@@ -30,6 +30,7 @@ def read_table(
     classes: Sequence[str] | None = None,
     regression: bool = False,
     missing: Iterable[str] = (),
+    as_text: Iterable[str] = (),
 ) -> DomainData:
     r"""Reads a table from a CSV or Parquet file, or one domain a file from several.
 
@@ -50,6 +51,8 @@ def read_table(
             that are found.
         regression: whether labels are values.
         missing: more cells that mean a missing value, such as "-9".
+        as_text: columns whose cells stay as they are written, where all are numbers
+            too: ids, of which a float would lose digits.
 
     Raises:
         ValueError: for a file that is missing, empty, unreadable, too wide, ragged or
@@ -65,10 +68,10 @@ def read_table(
         (('age', 'sex'), [1, 0], ('0', '1'))
     """
     if isinstance(path, str | Path):
-        cells, name = _cells(Path(path), drop, missing), str(path)
+        cells, name = _cells(Path(path), drop, missing, as_text), str(path)
         origin = None
     else:
-        parts = [_cells(Path(one), drop, missing) for one in path]
+        parts = [_cells(Path(one), drop, missing, as_text) for one in path]
         name = " + ".join(map(str, path))
         cells = _joined([str(one) for one in path], parts)
         stems = [Path(one).stem for one in path]
@@ -141,14 +144,14 @@ def _joined(
 
 
 def _cells(
-    path: Path, drop: Iterable[str], missing: Iterable[str]
+    path: Path, drop: Iterable[str], missing: Iterable[str], as_text: Iterable[str]
 ) -> dict[str, np.ndarray]:
     """Columns by name; dropped ones are not parsed."""
     if not path.exists():
         raise ValueError(f"{path} does not exist")
     if not path.is_file():
         raise ValueError(f"{path} is no file")
-    drop = set(drop)
+    drop, as_text = set(drop), set(as_text)
     blanks = {*BLANKS, *(one.strip().lower() for one in missing)}
     if path.suffix.lower() == ".parquet":
         table = _parquet(path, drop)
@@ -157,14 +160,16 @@ def _cells(
     else:
         raise ValueError(f"{path} must be a .csv, .tsv or .parquet file")
     return {
-        name: _column(path, name, table.column(name), blanks)
+        name: _column(path, name, table.column(name), blanks, name in as_text)
         for name in table.column_names
     }
 
 
 def _column(
-    path: Path, name: str, column: pa.ChunkedArray, blanks: set[str]
+    path: Path, name: str, column: pa.ChunkedArray, blanks: set[str], text: bool
 ) -> np.ndarray:
+    if text and not pa.types.is_nested(column.type):
+        column = column.cast(pa.string())
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         column, kind = column.cast(pa.float64()), pa.float64()
@@ -179,7 +184,10 @@ def _column(
             "category; leave it out with --drop"
         )
     texts = ["" if v is None else str(v) for v in column.to_pylist()]
-    values = column_of_cells(["" if t.strip().lower() in blanks else t for t in texts])
+    cells = ["" if t.strip().lower() in blanks else t for t in texts]
+    if text:
+        return np.array([cell.strip() for cell in cells], str)
+    values = column_of_cells(cells)
     if values.dtype.kind == "f":
         _refuse_infinity(path, name, values)
     return values
