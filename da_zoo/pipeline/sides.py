@@ -95,7 +95,11 @@ def _from_path(
         options["label"] = True if labelled else None
     else:
         options["label"] = label if labelled else None
-        if not labelled and label is not None and name in ("table", "ratings"):
+        if (
+            not labelled
+            and label is not None
+            and name in ("table", "ratings", "signals")
+        ):
             options["drop"] = [*(options.get("drop") or ()), label]
     return read(path, kind=kind, **options)
 
