@@ -241,7 +241,14 @@ def _curves(folder: Path, model: Trained) -> Section:
         for name, values in model.history.items()
         if np.size(values) > 2
     }
-    chosen = sorted(curves, key=lambda one: ("loss" not in one, one))[:8]
+    # With one labelled stream its loss is the whole task's: once is enough.
+    seen: set[bytes] = set()
+    chosen = []
+    for name in sorted(curves, key=lambda one: ("loss" not in one, one)):
+        if curves[name].tobytes() not in seen:
+            chosen.append(name)
+        seen.add(curves[name].tobytes())
+    chosen = chosen[:8]
     columns = min(2, max(1, len(chosen)))
     rows = max(1, -(-len(chosen) // columns))
     axes = new_axes(rows, columns, (3.8 * columns, 0.3 + 2.2 * rows))

@@ -14,11 +14,7 @@ from scipy.special import softmax
 
 from da_zoo.metrics import accuracy, balanced_accuracy, collapsed, r2, rmse
 
-__all__ = ["SKEWED", "Checks", "class_checks", "score_name", "value_checks"]
-
-SKEWED = 0.6
-"""Share of the commonest source class from which on accuracy flatters; see
-:func:`score_name`."""
+__all__ = ["Checks", "class_checks", "value_checks"]
 
 
 class Checks(NamedTuple):
@@ -26,25 +22,6 @@ class Checks(NamedTuple):
 
     numbers: dict[str, float]
     warnings: list[str]
-
-
-def score_name(labels: Int[np.ndarray, " n"]) -> str:
-    """Names the score that suits the classes: "balanced accuracy" where one is common.
-
-    Example:
-        >>> score_name(np.array([0, 0, 0, 1])), score_name(np.array([0, 1]))
-        ('balanced accuracy', 'accuracy')
-    """
-    share = np.bincount(labels).max() / len(labels)
-    return "balanced accuracy" if share > SKEWED else "accuracy"
-
-
-def _score(
-    name: str, logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " n"]
-) -> float:
-    return (balanced_accuracy if name.startswith("balanced") else accuracy)(
-        logits, labels
-    )
 
 
 def class_checks(
@@ -77,12 +54,10 @@ def class_checks(
         1.0
     """
     numbers: dict[str, float] = {}
-    name = score_name(source_labels)
-    if validation is not None and len(validation[1]):
-        numbers[f"source validation {name}"] = _score(name, *validation)
-    if scored is not None and len(scored[1]):
-        numbers[f"target {name}"] = _score(name, *scored)
-        numbers["target accuracy"] = accuracy(*scored)
+    for side, pair in (("source validation", validation), ("target", scored)):
+        if pair is not None and len(pair[1]):
+            numbers[f"{side} accuracy"] = accuracy(*pair)
+            numbers[f"{side} balanced accuracy"] = balanced_accuracy(*pair)
     p = softmax(target, axis=1)
     most = np.log(target.shape[1])
     each = float(-np.mean(np.sum(p * np.log(p + 1e-12), axis=1)) / most)
