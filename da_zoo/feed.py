@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.data.arrays import ArrayData, on_demand
-from da_zoo.data.domains import balanced_order
-from da_zoo.data.order import order
+from da_zoo.data.domains import stream_order
 from da_zoo.data.random_access import row_bytes
 from da_zoo.naming import choose
 from da_zoo.programs import UNROLLED
@@ -151,11 +150,7 @@ class Feed:
                 if own not in drawn:
                     words, count, blocks = own
                     steps = (start, stop, self.batch)
-                    drawn[own] = (
-                        order(words, name, count, *steps)
-                        if blocks is None
-                        else balanced_order(words, name, blocks, *steps)
-                    )
+                    drawn[own] = stream_order(words, name, count, blocks, *steps)
                 padded[i, : stop - start] = drawn[own]
             result[name] = padded if self.grouped else padded[0]
         return result

@@ -5,7 +5,7 @@ from jaxtyping import Int
 
 from da_zoo.data.order import order
 
-__all__ = ["balanced_order", "domain_blocks"]
+__all__ = ["balanced_order", "domain_blocks", "stream_order"]
 
 
 def domain_blocks(
@@ -76,3 +76,32 @@ def balanced_order(
         parts.append(offset + own)
         offset += count
     return np.concatenate(parts, axis=1)
+
+
+def stream_order(
+    words: tuple[int, ...],
+    name: str,
+    count: int,
+    blocks: tuple[int, ...] | None,
+    start: int,
+    stop: int,
+    batch: int,
+) -> Int[np.ndarray, "steps b"]:
+    """Returns the row numbers of a stream's steps: balanced where it has ``blocks``.
+
+    Args:
+        words: the seed, as integers (a key's data).
+        name: of the stream.
+        count: its rows.
+        blocks: rows of each domain, or None.
+        start: first step.
+        stop: past the last step.
+        batch: rows per step.
+
+    Example:
+        >>> stream_order((0,), "source", 6, (5, 1), 0, 2, 2)[:, 1].tolist()
+        [5, 5]
+    """
+    if blocks is None:
+        return order(words, name, count, start, stop, batch)
+    return balanced_order(words, name, blocks, start, stop, batch)
