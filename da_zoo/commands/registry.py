@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints methods, suites or scenarios."""
     from da_zoo.catalogue import catalogue
     from da_zoo.scenarios import list_suites, load_suite
+    from da_zoo.scenarios.suite import TEMPLATE
 
     if arguments.what == "methods":
         for spec in catalogue().values():
@@ -31,8 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         for name in list_suites():
             suite = load_suite(name)
             print(
-                f"{name:<16} {len(suite.scenarios):>3} scenarios  {suite.description}"
+                f"{name:<20} {len(suite.scenarios):>3} scenarios  {suite.description}"
             )
+        print(f"\nFor files of your own, copy {TEMPLATE}")
     else:
         for scenario in load_suite(arguments.suite).scenarios:
             print(f"case {scenario.case}  {scenario.name:<28} {scenario.role}")

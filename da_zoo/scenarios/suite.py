@@ -24,6 +24,8 @@ from da_zoo.scenarios.taxonomy import Domain, Scenario, Side, Task
 __all__ = ["Suite", "list_suites", "load_suite"]
 
 FOLDER = Path(__file__).parent / "suites"
+TEMPLATE = FOLDER / "template.toml"
+"""A suite with every key explained, to be copied."""
 POOL_MAPS: dict[str, Iterable[str]] = {
     "digits8": IMAGE_MAPS,
     "breast_cancer": TABLE_MAPS,

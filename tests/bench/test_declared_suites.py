@@ -1,6 +1,7 @@
 """Suites over users' files: from two CSV files to a leaderboard."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from da_zoo.bench.streams import same_width
 from da_zoo.cli import main
 from da_zoo.programs import forget_programs
 from da_zoo.scenarios import build, list_suites, load_suite
+from da_zoo.scenarios.declare import DOMAIN, SECTIONS, SPLITS, TASK
 from da_zoo.scenarios.resolve import resolve
+from da_zoo.scenarios.suite import TEMPLATE
 from tests.scenarios.files import SUITE, table, write_suite
 
 
@@ -131,6 +134,22 @@ def test_shipped_suites_load_without_data_and_plan(name):
     suite = load_suite(name)
     assert suite.description
     assert make_plan(suite, methods=["source_only"], seeds=1)
+
+
+def test_the_template_works_over_a_users_files_and_has_every_key(tmp_path, capsys):
+    assert main(["list", "suites"]) == 0
+    assert str(TEMPLATE) in capsys.readouterr().out
+    for name, seed in (("a", 0), ("b", 1)):
+        text = table(60, seed=seed, classes=("healthy", "sick"))
+        (tmp_path / f"clinic_{name}.csv").write_text(text.replace("sick", "outcome", 1))
+    copy = tmp_path / "mine.toml"
+    text = TEMPLATE.read_text(encoding="utf-8")
+    copy.write_text(text, encoding="utf-8")
+    suite = load_suite(copy)
+    assert [s.name for s in suite.scenarios][-1] == "clinic_a_to_clinic_a"
+    assert build(suite.scenarios[0], seed=0).target_classes == 2
+    for key in (*DOMAIN, *TASK, *SECTIONS, *SPLITS):
+        assert re.search(rf"\b{key}\b", text), f"the template does not explain {key}"
 
 
 @pytest.mark.parametrize(
