@@ -1,0 +1,1 @@
+"""Amazon reviews of four kinds of products."""
