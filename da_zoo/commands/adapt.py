@@ -1,24 +1,12 @@
 """``da-zoo adapt``: from the user's files to an adapted model."""
 
 import argparse
-import json
 import sys
 from typing import Any
 
-from da_zoo.commands.shared import cache_programs, names
+from da_zoo.commands.shared import cache_programs, names, setting
 
 __all__ = ["add", "run"]
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Reads NAME=VALUE; a value is JSON where it can be, else text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
-    try:
-        return name.strip(), json.loads(value)
-    except ValueError:
-        return name.strip(), value
 
 
 def add(commands: Any) -> None:
@@ -62,6 +50,12 @@ def add(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="whether labels are values, not classes; default: if they have fractions",
     )
+    adapt.add_argument(
+        "--threshold",
+        type=float,
+        metavar="VALUE",
+        help="make two classes of labels that are numbers: under it, or not",
+    )
     adapt.add_argument("--kind", metavar="KIND", help="of the data; default: guessed")
     adapt.add_argument("--drop", type=names, metavar="A,B", help="columns to leave out")
     adapt.add_argument("--columns", type=names, metavar="A,B", help="the only ones")
@@ -88,7 +82,7 @@ def add(commands: Any) -> None:
     ):
         adapt.add_argument(
             flag,
-            type=_setting,
+            type=setting,
             action="append",
             default=[],
             metavar="NAME=VALUE",
@@ -127,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         kind=arguments.kind,
         regression=arguments.regression,
+        threshold=arguments.threshold,
         reading={k: v for k, v in reading.items() if v is not None},
         encoding=dict(arguments.encode),
         source_domains=tuple(arguments.source_domains),

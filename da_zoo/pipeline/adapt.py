@@ -47,6 +47,7 @@ def adapt(
     out: str | Path | None = None,
     kind: str | None = None,
     regression: bool | None = None,
+    threshold: float | None = None,
     reading: Mapping[str, Any] | None = None,
     encoding: Mapping[str, Any] | None = None,
     source_domains: tuple[str, ...] = (),
@@ -75,6 +76,7 @@ def adapt(
         kind: of the data, where the path does not tell.
         regression: whether labels are values; None decides by whether they have
             fractions.
+        threshold: makes two classes of labels that are numbers: under it, or not.
         reading: options of the reader, such as ``{"drop": ["name"]}``.
         encoding: options of the encoder, such as ``{"normalise": "sum"}``.
         source_domains: those to take of the source's domains; () means all.
@@ -116,6 +118,7 @@ def adapt(
         options=reading,
         source_domains=source_domains,
         target_domains=target_domains,
+        threshold=threshold,
     )
     trains = target_labels == "train" and bool(sides.target.labelled.any())
     case = check_method(spec, sides, trains)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from da_zoo.data.domain_data import DomainData, in_order, make_domain_data, renumbered
+from da_zoo.data.label_values import as_values, has_fractions, parted
 from da_zoo.data.readers.read import guess, read
 from da_zoo.data.table import Table
 from da_zoo.naming import choose
 
-__all__ = ["TARGET_LABELS", "Sides", "as_values", "read_side", "read_sides"]
+__all__ = ["TARGET_LABELS", "Sides", "read_side", "read_sides"]
 
 TARGET_LABELS = ("none", "score", "train")
 """Whether labels of the target are not read at all, read after training to score the
@@ -134,37 +135,6 @@ def _kind_of(role: str, x: np.ndarray) -> str:
     return "images" if x.ndim == 4 or x.dtype == np.uint8 else "signals"
 
 
-def as_values(data: DomainData) -> DomainData:
-    """Takes numbered classes whose names are numbers for a regression's values.
-
-    Raises:
-        ValueError: if a name is no number.
-
-    Example:
-        >>> data = make_domain_data("a", "features", np.ones((2, 1)), [0.5, 2])
-        >>> as_values(data).labels.tolist()
-        [0.5, 2.0]
-    """
-    if data.labels is None or data.continuous:
-        return data
-    try:
-        values = np.array([float(name) for name in data.classes], np.float32)
-    except ValueError:
-        raise ValueError(
-            f"{data.name} has labels such as {data.classes[-1]!r}, and a regression "
-            "needs numbers"
-        ) from None
-    own = np.where(data.labelled, values[data.labels], 0).astype(np.float32)
-    return data._replace(labels=own, classes=())
-
-
-def _has_fractions(data: DomainData) -> bool:
-    try:
-        return any(float(name) % 1 for name in data.classes)
-    except ValueError:
-        return False
-
-
 def read_sides(
     source: Any,
     target: Any,
@@ -176,6 +146,7 @@ def read_sides(
     options: Mapping[str, Any] | None = None,
     source_domains: tuple[str, ...] = (),
     target_domains: tuple[str, ...] = (),
+    threshold: float | None = None,
 ) -> Sides:
     """Reads both sides.
 
@@ -190,6 +161,7 @@ def read_sides(
         options: of the readers.
         source_domains: those of the source's domains to take; () takes all.
         target_domains: likewise.
+        threshold: makes two classes of labels that are numbers: under it, or not.
 
     Raises:
         ValueError: for whatever the readers say, a domain that is on both sides, or
@@ -215,7 +187,11 @@ def read_sides(
         first = first.take(np.flatnonzero(first.labelled))
         note = f"{lost} rows of the source without a label were left out."
         first = first._replace(notes=(*first.notes, note))
-    if regression or (regression is None and _has_fractions(first)):
+    if threshold is not None:
+        if regression:
+            raise ValueError("threshold makes classes, and regression values: not both")
+        first, second = parted(first, threshold), parted(second, threshold)
+    elif regression or (regression is None and has_fractions(first)):
         first, second = as_values(first), as_values(second)
         return Sides(first, second, True, "closed")
     return _related(first, second, target_labels)
