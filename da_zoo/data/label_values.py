@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from da_zoo.data.domain_data import DomainData, make_domain_data
+from da_zoo.data.domain_data import DomainData
 
 __all__ = ["as_values", "has_fractions", "parted"]
 
@@ -14,6 +14,7 @@ def as_values(data: DomainData) -> DomainData:
         ValueError: if a name is no number.
 
     Example:
+        >>> from da_zoo.data.domain_data import make_domain_data
         >>> data = make_domain_data("a", "features", np.ones((2, 1)), [0.5, 2])
         >>> as_values(data).labels.tolist()
         [0.5, 2.0]
@@ -51,6 +52,7 @@ def parted(data: DomainData, threshold: float) -> DomainData:
         ValueError: if a label is no number.
 
     Example:
+        >>> from da_zoo.data.domain_data import make_domain_data
         >>> data = make_domain_data("a", "features", np.ones((3, 1)), [5, 6, 7])
         >>> parted(data, 6).labels.tolist(), parted(data, 6).classes
         ([0, 1, 1], ('under 6', '6 or more'))
