@@ -15,10 +15,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, Shaped
 
+from da_zoo.color_jitter import color_jitter
 from da_zoo.corruption import shuffle_features
 from da_zoo.crops import crop_images
 from da_zoo.losses.weighting import weighted_mean
 from da_zoo.naming import choose
+from da_zoo.random_augment import rand_augment
 from da_zoo.types import Key
 
 __all__ = [
@@ -231,7 +233,9 @@ def _image(x: Array) -> Array:
     return x
 
 
-def _image_views(*, flip: bool = False) -> Augmentation:
+def _image_views(
+    *, flip: bool = False, light: Callable[[Key, Array], Array] = adjust_light
+) -> Augmentation:
     def weak(key: Key, x: Array, weight: Weight) -> Array:
         del weight
         key_shift, key_flip = jax.random.split(key)
@@ -240,20 +244,22 @@ def _image_views(*, flip: bool = False) -> Augmentation:
 
     def strong(key: Key, x: Array, weight: Weight) -> Array:
         key_weak, key_light, key_cut = jax.random.split(key, 3)
-        lit = adjust_light(key_light, weak(key_weak, x, weight))
+        lit = light(key_light, weak(key_weak, x, weight))
         return cut_out(key_cut, lit)
 
     return Augmentation(_on_leaves(weak), _on_leaves(strong))
 
 
-def _cropped_views() -> Augmentation:
+def _cropped_views(
+    light: Callable[[Key, Array], Array] = adjust_light,
+) -> Augmentation:
     def weak(key: Key, x: Array, weight: Weight) -> Array:
         del weight
         return crop_images(key, _image(x))
 
     def strong(key: Key, x: Array, weight: Weight) -> Array:
         key_crop, key_light = jax.random.split(key)
-        return adjust_light(key_light, weak(key_crop, x, weight))
+        return light(key_light, weak(key_crop, x, weight))
 
     return Augmentation(_on_leaves(weak), _on_leaves(strong))
 
@@ -318,16 +324,20 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     ),
     "images": _IMAGES,
     "images_flip": _image_views(flip=True),
+    "images_rand": _image_views(light=rand_augment),
+    "images_rand_flip": _image_views(flip=True, light=rand_augment),
     "crops": _cropped_views(),
+    "crops_color": _cropped_views(color_jitter),
     "vectors": _VECTORS,
     "shuffled": _shuffled_views(),
     "none": Augmentation(_unchanged, _unchanged),
 }
-"""``images``: weak = shift; strong = shift, light, cut-out. ``images_flip``: both may
-mirror too. ``crops``: weak = crop; strong = crop, light. ``vectors``: weak = a little
-noise; strong = more noise, dropped features. ``shuffled``: weak = the input itself;
-strong = features swapped with other rows'. ``auto``: images for inputs of rank 4,
-vectors for others. ``none``: the input itself.
+"""``images``: weak = shift; strong = shift, light, cut-out. ``images_rand``: strong =
+shift, RandAugment, cut-out. ``..._flip``: both views may mirror too. ``crops``: weak =
+crop; strong = crop, light. ``crops_color``: strong = crop, colour jitter. ``vectors``:
+weak = a little noise; strong = more noise, dropped features. ``shuffled``: weak = the
+input itself; strong = features swapped with other rows'. ``auto``: images for inputs of
+rank 4, vectors for others. ``none``: the input itself.
 """
 
 

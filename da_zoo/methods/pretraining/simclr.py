@@ -126,8 +126,8 @@ SPEC = TaskSpec(
   year = {2020}
 }""",
     departures=(
-        "Views come from the augmentation that is named: none of them distorts colours "
-        "or blurs. Adam in place of LARS, and batches as large as they are given; the "
-        "projection has no batch normalisation."
+        "Views come from the augmentation that is named: only crops_color distorts "
+        "colours, and none blurs. Adam in place of LARS, and batches as large as they "
+        "are given; the projection has no batch normalisation."
     ),
 )
