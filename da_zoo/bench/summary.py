@@ -3,8 +3,9 @@
 The **gain** of a run is its accuracy (or what its row's ``metric`` says: balanced
 accuracy where classes are skewed) minus that of the same-seed, same-scenario baseline:
 ``source_only`` in track U, ``target_only`` (from scratch) on the same labelled rows in
-track F. For a regression it is the baseline's RMSE minus the run's, so that more is
-better there too. Failed and undefined runs enter no average.
+track F. Where shallow methods are alone, it is their ``unadapted``: the same classifier
+without them. For a regression it is the baseline's RMSE minus the run's, so that more
+is better there too. Failed and undefined runs enter no average.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,6 +32,8 @@ __all__ = [
 
 BASELINES = {"U": "source_only", "F": "target_only"}
 """What a method has to beat, by track."""
+SHALLOW_BASELINE = "unadapted"
+"""In track U, where no run of the other one is."""
 
 _SIGNS = {"accuracy": 1.0, "balanced_accuracy": 1.0, "macro_f1": 1.0, "rmse": -1.0}
 """Whether more of a metric is better."""
@@ -84,6 +87,8 @@ class Summary(NamedTuple):
     """Of a regression, in standard deviations of the source's target."""
     r2: Interval | None = None
     balanced_accuracy: Interval | None = None
+    against: str = ""
+    """The method that gains are measured from."""
 
     @property
     def score(self) -> Interval | None:
@@ -107,7 +112,7 @@ class Summary(NamedTuple):
     @property
     def baseline(self) -> bool:
         """Whether this is the row that gains are measured from."""
-        return self.method == BASELINES[self.track]
+        return self.method == self.against
 
     @property
     def oracle(self) -> bool:
@@ -150,9 +155,10 @@ def add_gains(rows: Iterable[Row]) -> list[Row]:
         rows: one per run.
 
     Returns:
-        copies with ``gain``, a difference of accuracies in [-1, 1] or of RMSEs: 0 for
-        the baseline itself; None where either run is not ok, or the two differ in steps
-        or data, which would make the difference one of budgets.
+        copies with ``against``, the baseline's name, and ``gain``, a difference of
+        accuracies in [-1, 1] or of RMSEs: 0 for the baseline itself; None where either
+        run is not ok, or the two differ in steps or data, which would make the
+        difference one of budgets.
 
     Example:
         >>> cell = {"scenario": "s", "track": "U", "label_fraction": None, "seed": 0}
@@ -163,12 +169,23 @@ def add_gains(rows: Iterable[Row]) -> list[Row]:
         [0.0, 0.25]
     """
     rows = list(rows)
+    against = dict(BASELINES)
+    there = {row["method"] for row in rows if row["track"] == "U"}
+    if against["U"] not in there and SHALLOW_BASELINE in there:
+        against["U"] = SHALLOW_BASELINE
     baselines = {
         _pair(row): row
         for row in rows
-        if row["method"] == BASELINES[row["track"]] and row["configuration"] == 0
+        if row["method"] == against[row["track"]] and row["configuration"] == 0
     }
-    return [row | {"gain": _gain(row, baselines.get(_pair(row)))} for row in rows]
+    return [
+        row
+        | {
+            "against": against[row["track"]],
+            "gain": _gain(row, baselines.get(_pair(row))),
+        }
+        for row in rows
+    ]
 
 
 def summarise(rows: Sequence[Row], *, by_scenario: bool) -> list[Summary]:
@@ -263,7 +280,8 @@ def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summar
     for row in rows:
         statuses[row["status"]] = statuses.get(row["status"], 0) + 1
     reasons = [row.get("reason") for row in rows if row["status"] != "ok"]
-    is_baseline = method == BASELINES[track]
+    against = rows[0].get("against") or BASELINES[track]
+    is_baseline = method == against
     return Summary(
         case=case,
         scenario=scenario,
@@ -288,6 +306,7 @@ def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summar
         rmse=_interval(rows, "rmse"),
         r2=_interval(rows, "r2"),
         balanced_accuracy=_interval(rows, "balanced_accuracy"),
+        against=against,
     )
 
 

@@ -4,7 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from da_zoo.bench.summary import BASELINES, Summary
+from da_zoo.bench.summary import Summary
 from da_zoo.bench.verdicts import Verdict
 from da_zoo.bench.wording import (
     CASE_TITLES,
@@ -196,7 +196,7 @@ def _caption(table: Table, rows: Sequence[Summary]) -> str:
     scenarios = max(row.scenarios for row in rows)
     over = f"mean of {scenarios} scenarios" if scenarios > 1 else "1 scenario"
     title = track_title(track, fraction)
-    return f"Track {track}, {title} ({over}; baseline {BASELINES[track]})"
+    return f"Track {track}, {title} ({over}; baseline {rows[0].against})"
 
 
 def _cells(row: Summary) -> list[str]:

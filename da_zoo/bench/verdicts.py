@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from da_zoo.bench.statistics import TIE, Interval
-from da_zoo.bench.summary import BASELINES, Summary
+from da_zoo.bench.summary import Summary
 from da_zoo.bench.wording import (
     METRIC_TITLES,
     listed,
@@ -75,7 +75,8 @@ def find_verdicts(
             None,
         )
         if all(gain.low is None for _, gain in gained):
-            verdicts.append(Verdict(*table[:3], "open", _too_few(table, gained)))
+            text = _too_few(table, _baseline(scored[0]), gained)
+            verdicts.append(Verdict(*table[:3], "open", text))
         elif table[:2] == (1, "U"):
             verdicts.append(_placebo(table, gained))
         else:
@@ -113,17 +114,17 @@ def _largest(gained: list[Gained]) -> str:
     return listed([*_with_numbers(gained[:MOST_NAMED]), f"{rest} more"])
 
 
-def _baseline(track: str) -> str:
-    scratch = " (from scratch)" if track == "F" else ""
-    return f"`{BASELINES[track]}`{scratch}"
+def _baseline(summary: Summary) -> str:
+    scratch = " (from scratch)" if summary.track == "F" else ""
+    return f"`{summary.against}`{scratch}"
 
 
-def _too_few(table: Table, gained: list[Gained]) -> str:
+def _too_few(table: Table, against: str, gained: list[Gained]) -> str:
     title = track_title(*table[1:3])
     if not gained:
         return (
-            f"With {title} there is no run of {_baseline(table[1])} to compare with, "
-            "so no gain is computed."
+            f"With {title} there is no run of {against} to compare with, so "
+            "no gain is computed."
         )
     top, gain = max(gained, key=lambda pair: pair[1].mean)
     return (
@@ -144,7 +145,7 @@ def _placebo(table: Table, gained: list[Gained]) -> Verdict:
         text += f"(largest: {_with_numbers([largest])[0]})."
         return Verdict(*table[:3], "placebo", text)
     if sure:
-        text += f"still {_largest(sure)} against {_baseline(table[1])}: "
+        text += f"still {_largest(sure)} against {_baseline(sure[0][0])}: "
         text += "what adapting itself does."
         return Verdict(*table[:3], "loss", text)
     text += f"{listed(_with_numbers(outside))} cannot be told from 0: too few seeds."
@@ -156,14 +157,19 @@ def _leaders(
 ) -> Verdict:
     title = track_title(*table[1:3])
     title = title[0].upper() + title[1:]
-    against = _baseline(table[1])
+    against = _baseline(scored[0])
     leaders = [s for s in scored if s.best]
     gained = _gained(leaders)
     averaged = max(s.scenarios for s in scored) > 1
     if not gained or len(gained) < len(leaders):  # the baseline is among the leaders
-        text = f"{title}: no method is detectably above {against}"
+        # The highest mean may vary much, and a lower one be sure.
+        sure = [(s, gain) for s, gain in _gained(scored) if gain.above_zero]
+        what = f"only {_largest(sure)}" if sure else "no method"
+        verb = "are" if len(sure) > 1 else "is"
+        text = f"{title}: {what} {verb} detectably above {against}"
         text += " on average." if averaged else "."
-        return Verdict(*table[:3], "open", text + _breakdown(own))
+        kind = "gain" if sure else "open"
+        return Verdict(*table[:3], kind, text + _breakdown(own))
     if len(gained) == 1:
         text = (
             f"{title}: {_name(leaders[0])} leads with {points_interval(gained[0][1])}"
@@ -226,6 +232,6 @@ def _losses(table: Table, own: list[Gained]) -> list[Verdict]:
         if len(losers) == len(pairs) > 1:
             who = "every adaptation method is"
         text = f"Negative transfer with {track_title(*table[1:3])}: in `{scenario}` "
-        text += f"{who} below {_baseline(table[1])}: {_largest(losers)}."
+        text += f"{who} below {_baseline(losers[0][0])}: {_largest(losers)}."
         verdicts.append(Verdict(*table[:3], "loss", text))
     return verdicts

@@ -160,6 +160,46 @@ def test_one_seed_claims_nothing():
     assert of(board.cases, "dann").best is None
 
 
+def test_the_metric_of_the_rows_ranks_gains_and_claims():
+    def both(method, balanced, accuracies):
+        return [
+            row | {"balanced_accuracy": value, "metric": "balanced_accuracy"}
+            for row, value in zip(runs(method, accuracies), balanced, strict=True)
+        ]
+
+    rows = both("source_only", [0.50, 0.52, 0.51], [0.9, 0.9, 0.9])
+    rows += both("dann", [0.70, 0.71, 0.73], [0.6, 0.6, 0.6])
+    board = build_leaderboard(rows)
+    first, second = board.cases
+    assert (first.method, second.method) == ("dann", "source_only")
+    assert first.gain.mean == pytest.approx(0.2033, abs=1e-3)
+    assert first.score.mean == pytest.approx(0.7133, abs=1e-3)
+    assert first.detail.mean == pytest.approx(0.6)
+    assert "dann` leads" in board.verdicts[0].text
+    assert "balanced accuracy" in board.to_text()
+    assert {row["against"] for row in board.rows} == {"source_only"}
+
+
+def test_shallow_methods_alone_are_measured_from_the_classifier_without_them():
+    rows = runs("unadapted", [0.30, 0.31, 0.32]) + runs("tca", [0.40, 0.41, 0.43])
+    board = build_leaderboard(rows)
+    assert [s.baseline for s in board.cases] == [False, True]
+    assert board.cases[0].gain.mean == pytest.approx(0.1033, abs=1e-3)
+    assert "over `unadapted`" in board.verdicts[0].text
+    assert "baseline unadapted" in board.to_text()
+    beside = build_leaderboard(rows + runs("source_only", [0.5, 0.5, 0.5]))
+    assert {row["against"] for row in beside.rows} == {"source_only"}
+
+
+def test_what_is_sure_is_said_though_the_highest_mean_is_not():
+    rows = runs("source_only", [0.50, 0.50, 0.50, 0.50])
+    rows += runs("dann", [0.40, 0.70, 0.40, 0.72])
+    rows += runs("dan", [0.52, 0.53, 0.52, 0.53])
+    (verdict, *_) = build_leaderboard(rows).verdicts
+    assert verdict.kind == "gain"
+    assert "only `dan` +2.5 [+1.6, +3.4] is detectably above" in verdict.text
+
+
 def test_a_missing_baseline_is_said():
     board = build_leaderboard(runs("dann", [0.8, 0.9]))
     assert "no run of `source_only`" in board.verdicts[0].text

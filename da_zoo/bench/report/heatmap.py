@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from da_zoo.bench.statistics import TIE
-from da_zoo.bench.summary import BASELINES, Summary
+from da_zoo.bench.summary import Summary
 from da_zoo.bench.tables import row_note
 from da_zoo.bench.wording import (
     CASE_TITLES,
@@ -95,7 +95,7 @@ def heatmap(scenarios: Sequence[Summary]) -> dict[str, Any]:
     ]
     limit = colour_limit(gains)
     # Baselines have a row of their own, of accuracies: their gain is 0 everywhere.
-    adapting = {s.method for s in scenarios} - set(BASELINES.values())
+    adapting = {s.method for s in scenarios} - {s.against for s in scenarios}
     ordered = sorted(adapting, key=lambda name: (-_mean_gain(name, scenarios), name))
     rows = [
         {"method": name, "cells": [_cell(cells[c].get(name), limit) for c in columns]}

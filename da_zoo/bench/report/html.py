@@ -12,7 +12,7 @@ from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.report.figures import DotRow, dot_panel, gain_bar
 from da_zoo.bench.report.heatmap import heatmap
 from da_zoo.bench.report.provenance import provenance
-from da_zoo.bench.summary import BASELINES, Summary, is_oracle, metric_of
+from da_zoo.bench.summary import Summary, is_oracle, metric_of
 from da_zoo.bench.tables import case_tables, legend, row_note, split_undefined
 from da_zoo.bench.wording import (
     CASE_TITLES,
@@ -184,7 +184,7 @@ def _table(
         "metric": _capital(METRIC_TITLES[rows[0].metric]),
         "detail": _capital(DETAIL_TITLES[rows[0].metric]),
         "track": track,
-        "baseline": BASELINES[track],
+        "baseline": rows[0].against,
         "scenarios": scenarios,
         "rows": [
             {
