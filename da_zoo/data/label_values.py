@@ -36,6 +36,7 @@ def has_fractions(data: DomainData) -> bool:
     """Says whether classes are numbers and not all whole: values, more likely.
 
     Example:
+        >>> from da_zoo.data.domain_data import make_domain_data
         >>> has_fractions(make_domain_data("a", "features", np.ones((2, 1)), [0.5, 2]))
         True
     """
@@ -45,7 +46,7 @@ def has_fractions(data: DomainData) -> bool:
         return False
 
 
-def parted(data: DomainData, threshold: float) -> DomainData:
+def parted(data: DomainData, threshold: int | float) -> DomainData:
     """Makes two classes of values: those under a threshold, and the others.
 
     Raises:

@@ -47,7 +47,7 @@ def adapt(
     out: str | Path | None = None,
     kind: str | None = None,
     regression: bool | None = None,
-    threshold: float | None = None,
+    threshold: int | float | None = None,
     reading: Mapping[str, Any] | None = None,
     encoding: Mapping[str, Any] | None = None,
     source_domains: tuple[str, ...] = (),

@@ -146,7 +146,7 @@ def read_sides(
     options: Mapping[str, Any] | None = None,
     source_domains: tuple[str, ...] = (),
     target_domains: tuple[str, ...] = (),
-    threshold: float | None = None,
+    threshold: int | float | None = None,
 ) -> Sides:
     """Reads both sides.
 
