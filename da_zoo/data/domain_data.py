@@ -179,12 +179,25 @@ def make_domain_data(
         number_all = _values if regression else _classes
         numbers, known = number_all(name, cells, labelled, classes)
     own = fingerprint(np.asarray(x)) if mark is None else mark
+    notes = (*notes, *_lookalikes(known))
     whole = fingerprint(
         own, "" if numbers is None else numbers, labelled, places, repr(known)
     )
     return DomainData(
         name, kind, x, numbers, labelled, known, places, domains, whole, tuple(notes)
     )
+
+
+def _lookalikes(classes: tuple[str, ...]) -> list[str]:
+    """Says which names of classes differ in capitals or inner blanks alone."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        alike.setdefault("".join(name.split()).casefold(), []).append(name)
+    return [
+        f"The classes {' and '.join(map(repr, own))} are told apart, and look like one."
+        for own in alike.values()
+        if len(own) > 1
+    ]
 
 
 def _values(

@@ -11,10 +11,10 @@ from da_zoo.loop import FitResult
 from da_zoo.methods import METHODS
 from da_zoo.naming import check_names, choose
 from da_zoo.pipeline.cases import check_method
-from da_zoo.pipeline.model import AdaptedModel, recipe_of
+from da_zoo.pipeline.model import AdaptedModel, Spec, recipe_of
 from da_zoo.pipeline.prepare import Prepared, prepare
 from da_zoo.pipeline.report import Trained, write_report
-from da_zoo.pipeline.saved import save
+from da_zoo.pipeline.saved import read_spec, save
 from da_zoo.pipeline.sides import Sides, read_sides
 from da_zoo.pipeline.train import Wishes, look_at, make_spec, train
 from da_zoo.pipeline.validators import Checks
@@ -149,10 +149,28 @@ def adapt(
     notes = (case, *sides.source.notes, *sides.target.notes, *prepared.notes)
     folder = report = None
     if out is not None:
+        notes = (*notes, *_changes(Path(out), models[method].spec))
         folder = save(models[method], out)
         report = _report(folder, trained, sides, prepared, notes, target_labels)
     checks = {one.name: one.checks for one in trained}
     return Adapted(models[method], checks, notes, folder, report)
+
+
+def _changes(folder: Path, spec: Spec) -> list[str]:
+    """Says which data are not what the model that lies there was trained on."""
+    try:
+        before = read_spec(folder)
+    except (OSError, ValueError):
+        return []
+    told = []
+    for side in ("source", "target"):
+        then, now = before.trained.get(side), spec.trained[side]
+        if isinstance(then, list) and then[:1] == now[:1] and then != now:
+            told.append(
+                f"{now[0]} is not what it was when the model in {folder}, which this "
+                "one replaces, was trained."
+            )
+    return told
 
 
 def _bare(result: FitResult) -> Any:

@@ -22,7 +22,7 @@ from da_zoo.tensor_files import (
 )
 from da_zoo.types import TrainState
 
-__all__ = ["FORMAT", "load", "save"]
+__all__ = ["FORMAT", "load", "read_spec", "save"]
 
 FORMAT = "da_zoo model 1"
 LARGEST_JSON = 256 * 1024 * 1024
@@ -90,27 +90,13 @@ def load(folder: str | Path) -> AdaptedModel:
         FileNotFoundError: nowhere holds no model.json; da-zoo adapt writes one
     """
     folder = Path(folder)
-    path = folder / "model.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{folder} holds no model.json; da-zoo adapt writes one"
-        )
-    if path.stat().st_size > LARGEST_JSON:
-        raise ValueError(f"{path} is no model of ours: it is over {LARGEST_JSON} bytes")
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != FORMAT:
-            raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
-        spec = _spec(told["spec"])
-        tree, digest = told["tree"], told["weights"]
-    except (KeyError, TypeError, RecursionError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or no model of ours: {error}") from None
+    spec, tree, digest = _description(folder)
     weights = folder / "weights.safetensors"
     if not weights.is_file():
         raise FileNotFoundError(f"{folder} holds no weights.safetensors")
     arrays, _ = read_arrays(weights)
     if hash_arrays(arrays) != digest:
-        raise ValueError(f"{weights} is not what {path} was written with")
+        raise ValueError(f"{weights} is not what model.json was written with")
     try:
         whole = decode_tree(tree, lambda name: jnp.asarray(arrays[name[0]]))
         parts = {part: whole[part] for part in PARTS}
@@ -127,6 +113,42 @@ def load(folder: str | Path) -> AdaptedModel:
     except Exception as error:
         raise ValueError(f"{folder} is damaged or no model of ours: {error}") from None
     return model
+
+
+def read_spec(folder: str | Path) -> Spec:
+    """Reads what a model is, without its weights.
+
+    Args:
+        folder: of it.
+
+    Raises:
+        FileNotFoundError: if there is no model.
+        ValueError: if it is damaged, or no model of this version.
+
+    Example:
+        >>> read_spec("nowhere")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: nowhere holds no model.json; da-zoo adapt writes one
+    """
+    return _description(Path(folder))[0]
+
+
+def _description(folder: Path) -> tuple[Spec, Any, str]:
+    path = folder / "model.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no model.json; da-zoo adapt writes one"
+        )
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"{path} is no model of ours: it is over {LARGEST_JSON} bytes")
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["format"] != FORMAT:
+            raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
+        return _spec(told["spec"]), told["tree"], told["weights"]
+    except (KeyError, TypeError, RecursionError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no model of ours: {error}") from None
 
 
 def _spec(told: Any) -> Spec:

@@ -86,3 +86,11 @@ def test_fingerprints_know_where_parts_end() -> None:
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
     texts = np.array(["ab", "c"]), np.array(["a", "bc"])
     assert fingerprint(texts[0]) != fingerprint(texts[1])
+
+
+def test_classes_that_look_alike_are_told() -> None:
+    data = make_domain_data("a", "features", X, ["Yes", "yes", "no", "no"])
+    assert data.classes == ("Yes", "no", "yes")
+    assert data.notes == (
+        "The classes 'Yes' and 'yes' are told apart, and look like one.",
+    )

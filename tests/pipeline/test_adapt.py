@@ -139,6 +139,17 @@ def test_a_damaged_model_is_refused(files: tuple[Path, Path], tmp_path: Path) ->
         load(folder)
 
 
+def test_data_that_changed_since_are_told(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    source, target = files
+    options = {"label": "sick", "out": tmp_path / "m", "baseline": False, **FAST}
+    assert not any("is not what" in n for n in adapt(source, target, **options).notes)
+    write(target, rows(2.0, 3))
+    told = [n for n in adapt(source, target, **options).notes if "is not what" in n]
+    assert len(told) == 1 and "b.csv" in told[0]
+
+
 def test_a_regression_predicts_in_the_label_s_unit() -> None:
     x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     y = 1000.0 + 50.0 * x[:, 0] + 0.5
