@@ -1,9 +1,12 @@
 """What several commands need."""
 
+import argparse
+import json
 import os
 from pathlib import Path
+from typing import Any
 
-__all__ = ["cache_programs", "names"]
+__all__ = ["cache_programs", "names", "setting"]
 
 
 def names(text: str) -> list[str]:
@@ -14,6 +17,25 @@ def names(text: str) -> list[str]:
         ['a', 'b']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Reads NAME=VALUE; a value is JSON where it can be, else text.
+
+    Raises:
+        argparse.ArgumentTypeError: for anything else.
+
+    Example:
+        >>> setting("side=64"), setting("how=words")
+        (('side', 64), ('how', 'words'))
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
 
 
 def cache_programs() -> None:

@@ -6,7 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["LAYOUTS", "FolderFiles", "check_alike", "listed", "walk_folder"]
+__all__ = [
+    "LAYOUTS",
+    "FolderFiles",
+    "check_alike",
+    "has_class_folders",
+    "listed",
+    "walk_folder",
+]
 
 LAYOUTS = {"flat": 0, "class": 1, "domain": 1, "domain/class": 2}
 """Folders between the root and a file. "domain" has no classes, so no labels."""
@@ -85,6 +92,23 @@ def check_alike(
                 f"{', '.join(map(repr, sorted(group)))}; merge or rename them, or give "
                 "both in classes="
             )
+
+
+def has_class_folders(path: str | Path, endings: Sequence[str]) -> bool:
+    """Says whether the files of a tree lie in folders of classes.
+
+    Raises:
+        ValueError: see :func:`walk_folder`.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> _ = (root / "1.txt").write_text("buy")
+        >>> has_class_folders(root, (".txt",))
+        False
+    """
+    found = walk_folder(path, endings, what="such files", label=False)
+    return found.classes is not None
 
 
 def walk_folder(
