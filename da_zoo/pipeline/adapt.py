@@ -1,5 +1,6 @@
 """``adapt``: two sides in, an adapted model with its report out."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from da_zoo.pipeline.saved import read_spec, save
 from da_zoo.pipeline.sides import Sides, read_sides
 from da_zoo.pipeline.train import Wishes, look_at, make_spec, train
 from da_zoo.pipeline.validators import Checks
-from da_zoo.registry import hyperparameter_names
+from da_zoo.registry import MethodSpec, hyperparameter_names
 
 __all__ = ["Adapted", "adapt"]
 
@@ -106,7 +107,9 @@ def adapt(
         >>> found.model.predict(x[:1] + 1.0).tolist()
         ['cat']
     """
-    spec = choose(METHODS, method, "method")
+    spec = _method(method)
+    if out is not None:
+        _check_folder(Path(out))
     check_names(hyperparameters, hyperparameter_names(spec), f"{method} hyperparameter")
     sides = read_sides(
         source,
@@ -154,6 +157,33 @@ def adapt(
         report = _report(folder, trained, sides, prepared, notes, target_labels)
     checks = {one.name: one.checks for one in trained}
     return Adapted(models[method], checks, notes, folder, report)
+
+
+def _method(name: str) -> MethodSpec:
+    if name not in METHODS:
+        from da_zoo.shallow import SHALLOW
+
+        if name in SHALLOW:
+            raise ValueError(
+                f"{name!r} is a closed-form method: fit "
+                f"da_zoo.ShallowAdapter({name!r}) "
+                "on arrays, or compare it by da-zoo bench --methods; models on disk "
+                "are "
+                "of the others (da-zoo list methods)"
+            )
+    return choose(METHODS, name, "method")
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuses a folder that cannot be written to, before anything is trained for it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"out (--out), {folder}, cannot be written to: {error}"
+        ) from None
 
 
 def _changes(folder: Path, spec: Spec) -> list[str]:

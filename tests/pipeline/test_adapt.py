@@ -211,6 +211,8 @@ def test_another_task_gets_a_head_of_its_own(tmp_path: Path) -> None:
         ({"reading": {"lenght": 3}}, "option of table data 'lenght'"),
         ({"target": "nowhere.csv"}, "nowhere.csv does not exist"),
         ({"network": "mpl"}, "did you mean 'mlp'"),
+        ({"method": "coral"}, "closed-form method.*ShallowAdapter"),
+        ({"out": "/proc/no/such"}, "out .* cannot be written to"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_trained(
