@@ -52,6 +52,8 @@ def test_words_are_weighted_as_by_the_vectorizer_that_was_fitted():
     found = encoder.apply(OTHERS)
     assert found.dtype == np.float32 and found.shape == (4, 8)
     np.testing.assert_allclose(found, own.transform(OTHERS).toarray(), rtol=1e-6)
+    again = own.transform(TEXTS).toarray()  # of common words and rare ones
+    np.testing.assert_allclose(encoder.apply(TEXTS), again, rtol=1e-6)
     assert not found[1:].any()
     assert "great" in encoder.words and "really great" not in encoder.words
 
