@@ -106,7 +106,7 @@ def get_file(dl_manager: Any, choices: Sequence[RawFile]) -> Found:
             path = Path(dl_manager.download(file.url))
         except Exception as error:  # requests and TFDS raise many types
             raise ValueError(
-                f"{file.url} cannot be fetched ({type(error).__name__}: {error:.200}); "
+                f"{file.url} cannot be fetched ({type(error).__name__}: {error!s:.200}); "
                 f"fetch {names} elsewhere and name its folder with --manual-dir"
             ) from None
         if _published(path, file) is False:
