@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main(["list", "suites"])  # doctest: +ELLIPSIS
-        digits ...
+        amazon ...
         0
     """
     arguments = _parser().parse_args(argv)

@@ -105,8 +105,9 @@ def get_file(dl_manager: Any, choices: Sequence[RawFile]) -> Found:
         try:
             path = Path(dl_manager.download(file.url))
         except Exception as error:  # requests and TFDS raise many types
+            why = f"{type(error).__name__}: {error!s:.200}"
             raise ValueError(
-                f"{file.url} cannot be fetched ({type(error).__name__}: {error!s:.200}); "
+                f"{file.url} cannot be fetched ({why}); "
                 f"fetch {names} elsewhere and name its folder with --manual-dir"
             ) from None
         if _published(path, file) is False:
