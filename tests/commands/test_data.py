@@ -1,10 +1,17 @@
 """``da-zoo data``: list, prepare, verify; inspect is another module's."""
 
+import re
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from da_zoo.cli import _parser, main
-from tests.data.tfds_builders.raw import heart_lines
+from da_zoo.data.known_sets import known_sets
+from tests.data.tfds_builders.raw import heart_lines, real
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "datasets.md"
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +84,42 @@ def test_mistakes(capsys):
 def test_inspect_is_one_of_them():
     arguments = _parser().parse_args(["data", "inspect", "a.csv"])
     assert arguments.run.__module__ == "da_zoo.commands.inspect"
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_example_of_the_page_runs(capsys, tmp_path, monkeypatch, data_dir):
+    arrays = real(data_dir, "heart_va.npz")
+    raw = tmp_path / "downloads/processed.va.data"
+    heart_lines(raw, arrays["x"], arrays["y_raw"])
+    monkeypatch.chdir(tmp_path)
+    (python,), (text,) = blocks("python"), blocks("text")
+    exec(python, {})
+    assert capsys.readouterr().out == text
+
+
+def test_the_commands_of_the_page_exist():
+    told = [line.split("#")[0] for one in blocks("console") for line in one.split("\n")]
+    commands = [line for line in told if line.startswith("da-zoo")]
+    assert len(commands) == 7
+    for line in commands:
+        _parser().parse_args(shlex.split(line)[1:])
+
+
+def test_the_table_of_the_page_is_the_list():
+    text = PAGE.read_text("utf-8")
+    for known in known_sets().values():
+        domains = ", ".join(known.domains[:4])
+        more = len(known.domains) - 4
+        cells = [
+            f"`{known.name}`",
+            known.field,
+            domains + (f" +{more}" if more > 0 else ""),
+            str(known.classes or "values"),
+            known.get + (" (TensorFlow)" if known.tensorflow else ""),
+            known.size,
+            known.licence,
+        ]
+        assert f"| {' | '.join(cells)} |" in text
