@@ -38,7 +38,7 @@ def _file_of(module: str) -> Path | None:
 
 @functools.lru_cache(maxsize=1024)
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of this package that a module imports, read from its source."""
+    """Modules of this package, or its own, that a module imports, by its source."""
     file = _file_of(module)
     if file is None:
         return ()
@@ -49,7 +49,9 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             # "from da_zoo.losses import mmd" names a module in the second half.
             found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-    own = {name for name in found if name == PACKAGE or name.startswith(f"{PACKAGE}.")}
+    # A user's own method counts with the files of its own package.
+    tops = (PACKAGE, module.partition(".")[0])
+    own = {name for name in found if name.partition(".")[0] in tops}
     # A package's __init__ collects its members; following it would tie every row to
     # every method. What a module really uses it imports from the member's own file.
     return tuple(sorted(n for n in own if _is_plain_module(n)))

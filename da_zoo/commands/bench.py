@@ -38,6 +38,14 @@ def add(commands: Any) -> None:
         metavar="A,B",
         help="default: all but the shallow ones; shallow: those",
     )
+    bench.add_argument(
+        "--method",
+        action="append",
+        default=[],
+        metavar="MODULE:FACTORY",
+        help="a method of your own, by its Python path (imports, and so runs, the "
+        "module); beside --methods, or beside the baselines where those are not given",
+    )
     bench.add_argument("--scenarios", type=names, metavar="A,B", help="default: all")
     bench.add_argument("--seeds", type=int, metavar="N", help="default: the budget's")
     bench.add_argument(
@@ -112,23 +120,30 @@ def run(arguments: argparse.Namespace) -> int:
         _require_device(arguments.device)
     cache_programs()
     from da_zoo import bench
+    from da_zoo.bench.plugins import import_method, registered
 
-    result = bench.run(
-        arguments.suite,
-        methods=arguments.methods,
-        scenarios=arguments.scenarios,
-        seeds=arguments.seeds,
-        first_seed=arguments.first_seed,
-        label_fractions=arguments.label_fractions,
-        tracks=arguments.tracks,
-        budget=arguments.budget,
-        steps=arguments.steps,
-        out=arguments.out,
-        data_dir=arguments.data,
-        precision=arguments.precision,
-        workers=arguments.workers,
-        progress=not arguments.no_progress,
-    )
+    own = [import_method(path) for path in arguments.method]
+    methods = arguments.methods
+    if own:
+        chosen = ["source_only", "target_only"] if methods is None else methods
+        methods = [*chosen, *(spec.name for spec in own)]
+    with registered(own):
+        result = bench.run(
+            arguments.suite,
+            methods=methods,
+            scenarios=arguments.scenarios,
+            seeds=arguments.seeds,
+            first_seed=arguments.first_seed,
+            label_fractions=arguments.label_fractions,
+            tracks=arguments.tracks,
+            budget=arguments.budget,
+            steps=arguments.steps,
+            out=arguments.out,
+            data_dir=arguments.data,
+            precision=arguments.precision,
+            workers=arguments.workers,
+            progress=not arguments.no_progress,
+        )
     print(result.leaderboard.to_text())
     out = Path(arguments.out)
     print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
