@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from da_zoo.bench.health import WARNINGS, Warned, count_warnings
+from da_zoo.bench.latex import latex_tables
 from da_zoo.bench.rows import SCHEMA_VERSION, Row, strict_json
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
@@ -78,7 +79,7 @@ class Leaderboard(NamedTuple):
     """Runs to distrust, by method and scenario; they are in the averages."""
 
     def write(self, out: str | Path) -> dict[str, Path]:
-        """Writes ``leaderboard.json``, ``.csv`` and ``.md`` into a folder.
+        """Writes ``leaderboard.json``, ``.csv``, ``.md`` and ``.tex`` into a folder.
 
         Args:
             out: an existing folder. Nothing in the files depends on the time, so the
@@ -273,4 +274,13 @@ def _write_markdown(board: Leaderboard, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-_WRITERS = {"json": _write_json, "csv": _write_csv, "md": _write_markdown}
+def _write_latex(board: Leaderboard, path: Path) -> None:
+    path.write_text(latex_tables(board.cases) + "\n", encoding="utf-8")
+
+
+_WRITERS = {
+    "json": _write_json,
+    "csv": _write_csv,
+    "md": _write_markdown,
+    "tex": _write_latex,
+}

@@ -26,6 +26,7 @@ __all__ = [
     "make_plan",
     "method_values",
     "point",
+    "shard_of",
 ]
 
 NOT_SETTINGS = (
@@ -253,6 +254,36 @@ def make_plan(
                         )
                     )
     return cells
+
+
+def shard_of(cells: Iterable[Cell], number: int, of: int) -> list[Cell]:
+    """Returns one machine's share of a plan; the shares are disjoint and all of it.
+
+    Args:
+        cells: the whole plan.
+        number: which share, from 1.
+        of: how many there are.
+
+    Returns:
+        Every ``of``-th method of each scenario; configurations of one method stay
+        together, for they share a program.
+
+    Raises:
+        ValueError: if ``number`` is not in 1..of.
+
+    Example:
+        >>> shard_of([], 1, 2)
+        []
+    """
+    if not 1 <= number <= of:
+        raise ValueError(f"shard must be i/n with 1 <= i <= n, got {number}/{of}")
+    places: dict[Any, int] = {}
+    kept = []
+    for cell in cells:
+        name = (cell.scenario.name, cell.track, cell.label_fraction, cell.method.name)
+        if places.setdefault(name, len(places)) % of == number - 1:
+            kept.append(cell)
+    return kept
 
 
 def _with_oracle(fractions: list[float]) -> list[float]:

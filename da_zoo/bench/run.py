@@ -14,7 +14,7 @@ from rich.console import Console
 
 from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_groups
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
-from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan
+from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan, shard_of
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.report import write_report
 from da_zoo.bench.shallow import run_shallow, shallow_keys
@@ -112,6 +112,8 @@ def run(
     data_dir: str | Path | None = None,
     precision: str | None = None,
     workers: int | None = None,
+    shard: tuple[int, int] = (1, 1),
+    retry_failed: bool = False,
     progress: bool = True,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
@@ -134,6 +136,9 @@ def run(
         precision: of the encoder, "float32" or "bf16"; None means the suite's.
         workers: row groups in flight at once; None means :data:`WORKERS`. Rows do not
             depend on it, but their seconds do: 1 for timings.
+        shard: (i, n) runs the i-th of n shares of the plan, from 1; the folders are
+            put together by ``da-zoo merge``.
+        retry_failed: run groups again whose rows failed or ran out of time.
         progress: draw a progress bar on stderr; where that is no terminal, write a line
             every :data:`da_zoo.bench.progress.EVERY` seconds.
 
@@ -168,7 +173,9 @@ def run(
         configuration_count=plan_budget.configurations,
         first_seed=first_seed,
     )
+    cells = shard_of(cells, *shard)
     store = RowStore.open(out)
+    retry = ("failed", "timeout") if retry_failed else ()
     told_notes: set[str] = set()
     ran, failed = 0, 0
     with (
@@ -190,7 +197,9 @@ def run(
                     for batch in batches(own)
                 ]
                 expected = [pair for batch in prepared for pair in batch]
-                done = store.complete_groups({k.group: c.seeds for c, k in expected})
+                done = store.complete_groups(
+                    {k.group: c.seeds for c, k in expected}, retry=retry
+                )
                 # What is there already says nothing about the time of the rest.
                 waiting -= sum(k.group in done and not c.undefined for c, k in expected)
                 told.expect(waiting)

@@ -194,17 +194,23 @@ class RowStore:
                 numbered.append((number, row))
         return last_complete(numbered), problems
 
-    def complete_groups(self, expected: Mapping[str, Iterable[int]]) -> set[str]:
+    def complete_groups(
+        self, expected: Mapping[str, Iterable[int]], *, retry: Iterable[str] = ()
+    ) -> set[str]:
         """Says which groups need not be run again.
 
         Args:
             expected: for each group, its seeds.
+            retry: statuses that do not count as final, such as "failed".
 
         Returns:
             the groups of which every seed has a final row.
         """
         seeds: dict[str, set[int]] = {}
+        again = set(retry)
         for row in self.read()[0]:
+            if row["status"] in again:
+                continue
             seeds.setdefault(row["group"], set()).add(row["seed"])
         return {
             g for g, wanted in expected.items() if set(wanted) <= seeds.get(g, set())

@@ -26,6 +26,9 @@ __all__ = [
     "markdown_tables",
     "row_note",
     "split_undefined",
+    "table_caption",
+    "table_cells",
+    "table_header",
     "text_tables",
 ]
 
@@ -46,7 +49,8 @@ Table = tuple[int, str, float | None, str]
 """Case, track, label fraction and metric: what one table is of."""
 
 
-def _header(metric: str) -> tuple[str, ...]:
+def table_header(metric: str) -> tuple[str, ...]:
+    """Names the columns of a table that ranks by a metric."""
     names = (METRIC_TITLES[metric], "gain", DETAIL_TITLES[metric])
     return ("method", *names, "worse", "fit s", "compile s", "seeds")
 
@@ -156,7 +160,7 @@ def text_tables(
             if verdict.case == case:
                 lines += _wrapped(verdict.text.replace("`", ""), width, "- ")
         for table, rows in tables:
-            lines += ["", _caption(table, rows), *_text_table(rows, width)]
+            lines += ["", table_caption(table, rows), *_text_table(rows, width)]
         lines.append("")
     lines += _wrapped(legend(cases), width, "")
     for note in notes:
@@ -173,8 +177,8 @@ def markdown_tables(
         lines += [f"## Case {case}: {CASE_TITLES.get(case, '')}", ""]
         lines += [f"- {_plain(v.text)}" for v in verdicts if v.case == case]
         for table, rows in tables:
-            lines += ["", f"### {_caption(table, rows)}", ""]
-            header = _header(table[3])
+            lines += ["", f"### {table_caption(table, rows)}", ""]
+            header = table_header(table[3])
             lines.append(f"| {' | '.join(header)} |")
             lines.append("|:--|" + "--:|" * (len(header) - 1))
             defined, undefined = split_undefined(rows)
@@ -191,7 +195,8 @@ def markdown_tables(
     return "\n".join(lines)
 
 
-def _caption(table: Table, rows: Sequence[Summary]) -> str:
+def table_caption(table: Table, rows: Sequence[Summary]) -> str:
+    """Says what a table is of."""
     _, track, fraction, _ = table
     scenarios = max(row.scenarios for row in rows)
     over = f"mean of {scenarios} scenarios" if scenarios > 1 else "1 scenario"
@@ -199,7 +204,8 @@ def _caption(table: Table, rows: Sequence[Summary]) -> str:
     return f"Track {track}, {title} ({over}; baseline {rows[0].against})"
 
 
-def _cells(row: Summary) -> list[str]:
+def table_cells(row: Summary) -> list[str]:
+    """Words the columns behind a method's name; it must have a score."""
     worse = row.negative_transfer_rate
     # The oracle trains on other labels: its distance to the baseline is no gain.
     gain = "–" if row.oracle else points_interval(row.gain)
@@ -218,7 +224,7 @@ def _cells(row: Summary) -> list[str]:
 def _text_table(rows: Sequence[Summary], width: int) -> list[str]:
     defined, undefined = split_undefined(rows)
     space = width - sum(_WIDTHS)
-    names = _header(rows[0].metric)
+    names = table_header(rows[0].metric)
     header = names[0].ljust(space) + _right_aligned(names[1:])
     lines = [header, "-" * width]
     for row in defined:
@@ -230,7 +236,7 @@ def _text_table(rows: Sequence[Summary], width: int) -> list[str]:
         if row.score is None:
             lines += _wrapped(note, width, name.ljust(space) + "  ")
             continue
-        lines.append(name.ljust(space) + _right_aligned(_cells(row)))
+        lines.append(name.ljust(space) + _right_aligned(table_cells(row)))
         if note and note != "baseline":
             lines += _wrapped(f"({note})", width, "    ")
     for note, methods in undefined:
@@ -247,10 +253,10 @@ def _markdown_row(row: Summary) -> str:
     star = r"\* " if row.best and not row.oracle else ""
     name = f"{star}`{_plain(row.method)}`"
     if row.score is None:
-        blanks = " |" * (len(_header(row.metric)) - 2)
+        blanks = " |" * (len(table_header(row.metric)) - 2)
         return f"| {name} | {_plain(note)} |{blanks}"
     name += f" ({_plain(note)})" if note else ""
-    return f"| {name} | {' | '.join(_cells(row))} |"
+    return f"| {name} | {' | '.join(table_cells(row))} |"
 
 
 def _plain(text: str) -> str:

@@ -20,6 +20,13 @@ def _fractions(text: str) -> list[float]:
         ) from None
 
 
+def _shard(text: str) -> tuple[int, int]:
+    first, slash, second = text.partition("/")
+    if not slash or not (first.isdigit() and second.isdigit()):
+        raise argparse.ArgumentTypeError(f"must be I/N, such as 1/4, got {text!r}")
+    return int(first), int(second)
+
+
 def add(commands: Any) -> None:
     """Adds the command to the parser."""
     bench = commands.add_parser(
@@ -89,6 +96,16 @@ def add(commands: Any) -> None:
         metavar="N",
         help="row groups in flight at once (default 2); 1 for undisturbed timings",
     )
+    bench.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="I/N",
+        help="the I-th of N shares, one a machine; da-zoo merge puts them together",
+    )
+    bench.add_argument(
+        "--retry-failed", action="store_true", help="run failed groups again"
+    )
     bench.add_argument("--no-progress", action="store_true", help="no progress bar")
     bench.set_defaults(run=run)
 
@@ -142,6 +159,8 @@ def run(arguments: argparse.Namespace) -> int:
             data_dir=arguments.data,
             precision=arguments.precision,
             workers=arguments.workers,
+            shard=arguments.shard,
+            retry_failed=arguments.retry_failed,
             progress=not arguments.no_progress,
         )
     print(result.leaderboard.to_text())

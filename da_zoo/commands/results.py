@@ -1,11 +1,11 @@
-"""``da-zoo report`` and ``da-zoo status``: about a folder of results."""
+"""``da-zoo report``, ``status``, ``merge`` and ``export``: about folders of results."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add", "report", "status"]
+__all__ = ["add", "export", "merge", "report", "status"]
 
 
 def add(commands: Any) -> None:
@@ -17,6 +17,16 @@ def add(commands: Any) -> None:
     one = commands.add_parser("status", help="say what a results folder holds")
     one.add_argument("dir", nargs="?", default="results", metavar="DIR")
     one.set_defaults(run=status)
+
+    one = commands.add_parser("merge", help="put folders of results together")
+    one.add_argument("out", metavar="OUT")
+    one.add_argument("dirs", nargs="+", metavar="DIR")
+    one.set_defaults(run=merge)
+
+    one = commands.add_parser("export", help="write rows as Parquet or CSV")
+    one.add_argument("dir", metavar="DIR")
+    one.add_argument("file", metavar="FILE", help="ends in .parquet or .csv")
+    one.set_defaults(run=export)
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -56,4 +66,31 @@ def status(arguments: argparse.Namespace) -> int:
             )
     for problem in problems:
         print(f"  rows.jsonl, line {problem.line}: {problem.reason}")
+    return 0
+
+
+def merge(arguments: argparse.Namespace) -> int:
+    """Puts folders together and writes the leaderboard of all."""
+    from da_zoo.bench import render
+    from da_zoo.bench.merge import merge as merge_folders
+
+    copied, problems = merge_folders(arguments.out, arguments.dirs)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    board, path, _ = render(arguments.out)
+    print(f"{copied} row groups copied; {arguments.out} has {len(board.rows)} rows")
+    print(f"Report: {path}")
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Writes all rows, with their gains, for other tools."""
+    from da_zoo.bench.export import export_rows
+    from da_zoo.bench.leaderboard import build_leaderboard
+    from da_zoo.bench.store import RowStore
+
+    rows, problems = RowStore.open(arguments.dir, create=False).read()
+    board = build_leaderboard(rows, problems)
+    count = export_rows(board.rows, arguments.file)
+    print(f"{count} rows written to {arguments.file}")
     return 0

@@ -1,0 +1,61 @@
+"""Puts folders of results together: rows are appended, groups keep their logits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from da_zoo.bench.store import RowStore
+
+__all__ = ["merge"]
+
+
+def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str]]:
+    """Copies the complete row groups of several folders into one.
+
+    A group that is in ``out`` already is left as it is, so that merging twice changes
+    nothing: equal groups are equal work, whatever machine did it.
+
+    Args:
+        out: a folder of results, made where there is none.
+        folders: of results, such as those of ``da-zoo bench --shard 1/2`` and ``2/2``.
+
+    Returns:
+        How many groups were copied, and what could not be read.
+
+    Raises:
+        ValueError: if a folder holds no benchmark, or is ``out`` itself.
+
+    Example:
+        >>> import tempfile
+        >>> merge(tempfile.mkdtemp(), [])
+        (0, [])
+    """
+    sources = [RowStore.open(folder, create=False) for folder in folders]
+    target = RowStore.open(out)
+    if any(one.folder.resolve() == target.folder.resolve() for one in sources):
+        raise ValueError(f"{out} cannot be merged into itself")
+    copied, problems = 0, []
+    for source in sources:
+        rows, flaws = source.read()
+        problems += [f"{source.folder}: {flaw}" for flaw in flaws]
+        groups: dict[str, list[dict[str, object]]] = {}
+        for row in rows:
+            groups.setdefault(row["group"], []).append(row)
+        there = {row["group"] for row in target.read()[0]}
+        for group, own in groups.items():
+            if group in there:
+                continue
+            wanted = own[0].get("group_rows", len(own))
+            if len(own) != wanted:
+                problems.append(
+                    f"{source.folder}: group {group} has {len(own)} of {wanted} rows; "
+                    "run its command again"
+                )
+                continue
+            if any(row["status"] == "ok" for row in own):
+                try:
+                    target.save_logits(group, source.load_logits(group))
+                except ValueError as error:
+                    problems.append(f"{source.folder}: {error}")
+            target.append_group(own)
+            copied += 1
+    return copied, problems

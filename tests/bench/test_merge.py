@@ -1,0 +1,136 @@
+"""Shares of a plan, put together again; failed groups; exports."""
+
+import csv
+import re
+
+import pyarrow.parquet
+import pytest
+
+from da_zoo.bench.export import export_rows
+from da_zoo.bench.latex import latex_tables, latex_text
+from da_zoo.bench.leaderboard import build_leaderboard
+from da_zoo.bench.merge import merge
+from da_zoo.bench.plan import make_plan, shard_of
+from da_zoo.bench.store import RowStore
+from da_zoo.cli import main
+from da_zoo.scenarios import load_suite
+
+EVIL = r"<script>alert('1')</script>\input{/etc/passwd} | a_b & \"quoted\" $x$"
+
+
+def row(**change):
+    made = {
+        "group": "a1",
+        "scenario": "s",
+        "track": "U",
+        "label_fraction": None,
+        "method": "source_only",
+        "case": 3,
+        "configuration": 0,
+        "status": "ok",
+        "seed": 0,
+        "accuracy": 0.5,
+        "macro_f1": 0.4,
+        "hyperparameters": {"trade_off": 1.0},
+    }
+    return made | change
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 7])
+def test_shares_are_disjoint_and_all_of_the_plan(of):
+    cells = make_plan(load_suite("embedded"), seeds=1, configuration_count=2)
+    shares = [shard_of(cells, number, of) for number in range(1, of + 1)]
+    everything = [id(cell) for share in shares for cell in share]
+    assert sorted(everything) == sorted(map(id, cells))
+    sizes = [len(share) for share in shares]
+    assert max(sizes) - min(sizes) < 0.2 * max(sizes)
+    for share in shares:  # configurations that share a program share a machine
+        numbers = {}
+        for cell in share:
+            if not cell.undefined:
+                name = (cell.scenario.name, cell.track, cell.label_fraction)
+                numbers.setdefault((*name, cell.method.name), set()).add(
+                    cell.configuration
+                )
+        assert all(found == {0, 1} for found in numbers.values())
+
+
+def test_shares_are_counted_from_one():
+    for number, of in ((0, 2), (3, 2)):
+        with pytest.raises(ValueError, match=f"got {number}/{of}"):
+            shard_of([], number, of)
+
+
+def test_folders_are_put_together_once(tmp_path):
+    first, second = (RowStore.open(tmp_path / name) for name in "ab")
+    first.append_group([row(seed=s) for s in (0, 1)])
+    second.append_group([row(group="b2", method="dann", seed=s) for s in (0, 1)])
+    second.append_group([row(seed=s, accuracy=0.1) for s in (0, 1)])
+    out = tmp_path / "all"
+    copied, problems = merge(out, [first.folder, second.folder])
+    assert copied == 2
+    assert all("cannot be read" in one for one in problems)  # no logits were stored
+    rows, _ = RowStore.open(out).read()
+    assert [r["group"] for r in rows] == ["a1", "a1", "b2", "b2"]
+    assert rows[0]["accuracy"] == 0.5  # the first folder's stay
+    assert merge(out, [first.folder, second.folder])[0] == 0
+    with pytest.raises(ValueError, match="into itself"):
+        merge(out, [out])
+    with pytest.raises(ValueError, match="holds no benchmark"):
+        merge(out, [tmp_path / "nowhere"])
+
+
+def test_a_torn_group_is_told_and_left(tmp_path):
+    store = RowStore.open(tmp_path / "a")
+    store.append_group([row(seed=s) for s in (0, 1)])
+    lines = store.rows_path.read_bytes().splitlines(keepends=True)
+    store.rows_path.write_bytes(lines[0])
+    copied, problems = merge(tmp_path / "all", [store.folder])
+    assert copied == 0 and "1 of 2 rows" in problems[0]
+
+
+def test_failed_groups_are_final_unless_asked(tmp_path):
+    store = RowStore.open(tmp_path)
+    store.append_group([row(status="failed", seed=s) for s in (0, 1)])
+    expected = {"a1": (0, 1)}
+    assert store.complete_groups(expected) == {"a1"}
+    assert store.complete_groups(expected, retry=["failed"]) == set()
+    store.append_group([row(seed=s) for s in (0, 1)])
+    assert store.complete_groups(expected, retry=["failed"]) == {"a1"}
+
+
+def test_exports(tmp_path, capsys):
+    store = RowStore.open(tmp_path / "r")
+    store.append_group([row(seed=s) for s in (0, 1)])
+    store.append_group(
+        [row(group="b", method=EVIL, seed=s, hyperparameters={}) for s in (0, 1)]
+    )
+    parquet, text = tmp_path / "rows.parquet", tmp_path / "rows.csv"
+    assert main(["export", str(store.folder), str(parquet)]) == 0
+    table = pyarrow.parquet.read_table(parquet)
+    assert table.num_rows == 4 and EVIL in table["method"].to_pylist()
+    assert sorted(table["hyperparameters.trade_off"].to_pylist(), key=str) == [
+        1.0,
+        1.0,
+        None,
+        None,
+    ]
+    assert "gain" in table.column_names
+    assert main(["export", str(store.folder), str(text)]) == 0
+    with text.open(newline="") as file:
+        assert {r["method"] for r in csv.DictReader(file)} == {"source_only", EVIL}
+    assert main(["export", str(store.folder), str(tmp_path / "x.xlsx")]) == 2
+    with pytest.raises(ValueError, match="no rows"):
+        export_rows([], parquet)
+    capsys.readouterr()
+
+
+def test_no_name_becomes_a_command_in_latex():
+    rows = [row(seed=s) for s in (0, 1)]
+    rows += [row(method=EVIL, group="b", seed=s, accuracy=0.6) for s in (0, 1)]
+    text = latex_tables(build_leaderboard(rows).cases)
+    assert r"\input{" not in text and "a_b" not in text.replace(r"\_", "")
+    assert r"a\_b \&" in text and r"\textbackslash{}input\{" in text
+    for line in text.splitlines():
+        assert len(re.findall(r"(?<!\\)&", line)) in (0, 7)
+    assert latex_text("a\nb") == "a b"
