@@ -9,7 +9,7 @@ import numpy as np
 
 from da_zoo.data.csv_rows import read_csv, read_utf8
 from da_zoo.data.domain_data import DomainData, make_domain_data
-from da_zoo.data.readers.folders import FolderFiles, check_alike, walk_folder
+from da_zoo.data.readers.folders import FolderFiles, walk_folder
 
 __all__ = ["read_text_data"]
 
@@ -82,7 +82,7 @@ def read_text_data(
             f"{path} must be a .csv, .tsv, .jsonl or .txt file, or a folder of .txt "
             "files"
         )
-    data = make_domain_data(
+    return make_domain_data(
         str(path),
         "text",
         np.array(found.texts, object),
@@ -92,11 +92,6 @@ def read_text_data(
         domain=found.domains,
         notes=found.notes,
     )
-    try:
-        check_alike(str(path), data.classes, classes or ())
-    except ValueError as error:  # of letters, say, they may be meant so
-        data = data._replace(notes=(*data.notes, f"{error}."))
-    return data
 
 
 def _csv(
