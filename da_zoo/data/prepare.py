@@ -170,7 +170,13 @@ def _prepare(
         folder = next(iter(there.values()))
         if fresh:
             _remember(folder)
-        return Prepared(str(name), folder, _counts(folder), fresh, "")
+        counts, form = _counts(folder)
+        if form != "array_record" and not has_tensorflow():
+            raise ValueError(
+                f"{folder} is there, but stored as {form}, which only TensorFlow "
+                'reads: pip install "da-zoo[tf]", or name another --data-dir'
+            )
+        return Prepared(str(name), folder, counts, fresh, "")
     except ModuleNotFoundError as error:
         return Prepared(str(name), None, {}, False, f"tfds:{name} {_lacks(error)}")
     except Exception as error:  # of TFDS, requests, protobuf, the file system
@@ -226,11 +232,13 @@ def _told_on_stderr(progress: bool) -> Iterator[None]:
             tfds.enable_progress_bar()
 
 
-def _counts(folder: Path) -> dict[str, int]:
+def _counts(folder: Path) -> tuple[dict[str, int], str]:
+    """Examples by split, and the format of the records."""
     import tensorflow_datasets as tfds
 
-    splits = tfds.builder_from_directory(folder).info.splits
-    return {name: int(one.num_examples) for name, one in splits.items()}
+    info = tfds.builder_from_directory(folder).info
+    counts = {name: int(one.num_examples) for name, one in info.splits.items()}
+    return counts, info.file_format.value
 
 
 def _remember(folder: Path) -> None:

@@ -32,6 +32,16 @@ def test_once(tmp_path, raw):
     assert before == {p: p.stat().st_mtime_ns for p in one.folder.iterdir()}
 
 
+def test_another_format_is_no_use_without_tensorflow(tmp_path, raw, monkeypatch):
+    monkeypatch.setattr(module, "has_tensorflow", lambda: False)
+    options = {"data_dir": tmp_path / "sets", "progress": False}
+    (one,) = prepare("uci_heart/va", manual_dir=raw, **options)
+    path = one.folder / "dataset_info.json"
+    path.write_text(path.read_text().replace("array_record", "tfrecord"))
+    with pytest.raises(ValueError, match="stored as tfrecord, which only TensorFlow"):
+        prepare("uci_heart/va", **options)
+
+
 def test_nothing_is_printed_to_stdout(tmp_path, raw, capsys):
     prepare("uci_heart/va", data_dir=tmp_path / "sets", manual_dir=raw)
     out, err = capsys.readouterr()

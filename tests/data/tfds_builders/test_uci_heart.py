@@ -25,13 +25,13 @@ COUNTS = {
 def test_values_and_what_is_missing(tmp_path):
     x = np.arange(26, dtype=float).reshape(2, 13)
     x[1, 4] = np.nan
-    heart_lines(tmp_path / "raw" / "processed.va.data", x, [0, 3])
+    heart_lines(tmp_path / "raw" / "processed.va.data", x, [0, 1])
     builder = prepared("uci_heart", tmp_path / "raw", tmp_path / "sets", "va")
     first, second = sorted(rows(builder), key=lambda one: one["age"])
     assert [first[name] for name in NAMES] == list(range(9))
     assert math.isnan(second["chol"]) and second["thal"] == 25
     assert (first["label"], second["label"]) == (0, 1)
-    assert (first["severity"], second["severity"]) == (0, 3)
+    assert (first["severity"], second["severity"]) == (0, 1)
     assert builder.info.features["label"].names == ["absent", "present"]
     assert no_tensorflow()
 
@@ -61,5 +61,6 @@ def test_the_published_counts(tmp_path, data_dir, hospital):
     examples = rows(builder)
     counts = np.bincount([one["severity"] for one in examples])
     assert counts.tolist() == COUNTS[hospital]
+    assert all((one["severity"] > 0) == one["label"] for one in examples)
     missing = sum(one["thal"] != one["thal"] for one in examples)
     assert missing == np.isnan(arrays["x"][:, 12]).sum()
