@@ -40,7 +40,12 @@ class Defaults(NamedTuple):
 
 
 def defaults(
-    kind: str, shape: tuple[int, ...], spec: MethodSpec, rows: int
+    kind: str,
+    shape: tuple[int, ...],
+    spec: MethodSpec,
+    rows: int,
+    *,
+    vocabulary: int | None = None,
 ) -> Defaults:
     """Returns the defaults for a kind of data.
 
@@ -50,6 +55,7 @@ def defaults(
         spec: the method.
         rows: of the source to train on; steps are some 60 passes through them, from 500
             to 3 000.
+        vocabulary: how many tokens there are, of texts as token ids.
 
     Example:
         >>> from da_zoo import METHODS
@@ -60,7 +66,10 @@ def defaults(
     suite = load_suite(name)
     batch_size = int(min(suite.defaults["batch_size"], rows))
     steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * rows // batch_size))
-    network, options = _network(kind, shape, suite.defaults)
+    if vocabulary is None:
+        network, options = _network(kind, shape, suite.defaults)
+    else:
+        network, options = "bert", _small_bert(shape[0], vocabulary)
     return Defaults(
         network, options, steps, batch_size, method_values(spec, suite), name
     )
@@ -77,3 +86,14 @@ def _network(
         options = told.get("network_options", {})
         return "mlp", {k: list(v) for k, v in options.items()}
     return "mlp", {"hidden": [128, 64]}
+
+
+def _small_bert(length: int, vocabulary: int) -> dict[str, Any]:
+    """A Transformer that a few hundred texts can train on a laptop: docs/text.md."""
+    return {
+        "vocabulary": vocabulary,
+        "width": 64,
+        "depth": 2,
+        "heads": 4,
+        "max_length": length,
+    }

@@ -56,7 +56,15 @@ def make_spec(
     source, target = sides.source, sides.target
     method = METHODS[name]
     shape = prepared.source.shape[1:]
-    usual = defaults(source.kind, shape, method, len(prepared.train))
+    usual = defaults(
+        source.kind,
+        shape,
+        method,
+        len(prepared.train),
+        vocabulary=getattr(prepared.encoder, "vocabulary", None)
+        if prepared.source.dtype == np.int32
+        else None,
+    )
     chosen = wishes.network or usual.network
     options = dict(wishes.network_options or {})
     if chosen == usual.network:
