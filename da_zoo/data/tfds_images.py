@@ -1,9 +1,11 @@
 """Images of a TFDS set: checked once, then an array, or decoded when asked."""
 
+import contextlib
 import hashlib
 import io
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,7 @@ from da_zoo.data.image_files import CheckedImage, ImageFiles, check_bytes, squar
 from da_zoo.data.readers.folders import listed
 from da_zoo.data.tfds_examples import Examples, png
 
-__all__ = ["ImageRows", "RecordImages"]
+__all__ = ["ImageRows", "RecordImages", "bombs_are_errors"]
 
 MOST_BYTES = 2**30
 """Images of one size become an array up to this size, and stay on disk beyond."""
@@ -79,6 +81,36 @@ class RecordImages(ImageFiles):
         return found
 
 
+@contextlib.contextmanager
+def bombs_are_errors() -> Iterator[None]:
+    """Makes Pillow refuse images of more pixels than it takes for safe.
+
+    Example:
+        >>> with bombs_are_errors():
+        ...     pass
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _decoded(raw: bytes, shape: tuple[int, ...]) -> np.ndarray | str:
+    """Pixels of an image of the declared size, or why there are none."""
+    try:
+        with Image.open(io.BytesIO(raw)) as image:
+            seen = (image.height, image.width)
+            if seen != shape[:2]:  # nothing is decoded of a bomb
+                return _unlike(seen, shape[:2])
+            return np.asarray(image.convert(MODES[shape[-1]]))
+    except Exception as error:  # what Pillow's plug-ins raise
+        found = check_bytes(raw)
+        return found if isinstance(found, str) else str(error)
+
+
+def _unlike(found: tuple[int, ...], declared: tuple[int | None, ...]) -> str:
+    return f"it is {found}, where the set says {declared}"
+
+
 class ImageRows:
     """Takes images one after another, and says what to make of them.
 
@@ -104,25 +136,25 @@ class ImageRows:
 
     def add(self, value: Any) -> None:
         """Takes an encoded image, or pixels."""
-        place = len(self._checked)
-        if isinstance(value, np.ndarray):
-            pixels = value if value.ndim == 3 else value[..., None]
-            digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).digest()
-            height, width, channels = pixels.shape
-            self._checked.append(CheckedImage(digest, height, width, channels == 1))
-        else:
-            self._checked.append(check_bytes(value))
-            if self._pixels is None or isinstance(self._checked[-1], str):
+        if not isinstance(value, np.ndarray):
+            if self._pixels is None:
+                self._checked.append(check_bytes(value))
                 return
-            with Image.open(io.BytesIO(value)) as image:
-                plain = image.convert(MODES[self._pixels.shape[-1]])
-            pixels = np.asarray(plain).reshape(plain.height, plain.width, -1)
+            value = _decoded(value, self._pixels.shape[1:])
+            if isinstance(value, str):
+                self._checked.append(value)
+                return
+        pixels = value if value.ndim == 3 else value[..., None]
+        height, width, channels = pixels.shape
+        mark = b""
         if self._pixels is None:
+            mark = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).digest()
+        elif pixels.shape == self.shape:
+            self._pixels[len(self._checked)] = pixels
+        else:
+            self._checked.append(_unlike(pixels.shape, self.shape))
             return
-        if pixels.shape != self.shape:
-            self._checked[-1] = f"it is {pixels.shape}, where the set says {self.shape}"
-            return
-        self._pixels[place] = pixels
+        self._checked.append(CheckedImage(mark, height, width, channels == 1))
 
     def kept(
         self, where: str, *, skip_corrupt: bool

@@ -10,7 +10,7 @@ from da_zoo.data.domain_data import DomainData, make_domain_data
 from da_zoo.data.table import Table
 from da_zoo.data.tfds_examples import Examples
 from da_zoo.data.tfds_features import choose_roles
-from da_zoo.data.tfds_images import ImageRows
+from da_zoo.data.tfds_images import ImageRows, bombs_are_errors
 from da_zoo.data.tfds_sets import find_prepared, parse_name
 
 __all__ = ["read_tfds"]
@@ -87,12 +87,13 @@ def read_tfds(
     columns: dict[str, list[Any]] = {
         one: [] for one in roles.names if images is None or one not in roles.inputs
     }
-    for batch in examples.batches(count):
-        for example in batch:
-            for one, values in columns.items():
-                values.append(example[one])
-            if images is not None:
-                images.add(example[roles.inputs[0]])
+    with bombs_are_errors():
+        for batch in examples.batches(count):
+            for example in batch:
+                for one, values in columns.items():
+                    values.append(example[one])
+                if images is not None:
+                    images.add(example[roles.inputs[0]])
     mark = None
     x: Any
     if images is not None:

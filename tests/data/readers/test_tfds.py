@@ -239,5 +239,5 @@ def test_an_image_of_another_size_than_declared(tmp_path):
                 yield n, example | {"image": image}
 
     write_toy(tmp_path, cls=Liar)
-    with pytest.raises(ValueError, match=r"it is \(5, 5, 3\), where the set says \(4"):
+    with pytest.raises(ValueError, match=r"it is \(5, 5\), where the set says \(4"):
         read_tfds("liar", data_dir=tmp_path)
