@@ -168,6 +168,17 @@ def test_the_example_of_the_signals_page_runs():
     assert space["accuracy"]["adabn"] > 0.95
 
 
+def test_the_examples_of_the_streaming_page_run(capsys):
+    pytest.importorskip("grain")
+    space: dict = {}
+    for block in blocks("docs/streaming.md", "python"):
+        exec(block, space)
+    trained, resumed, joined = capsys.readouterr().out.splitlines()
+    assert trained.endswith("uint8 (300, 8, 8, 3)) ('left', 'right') 1.0")
+    assert resumed == "6 True"
+    assert joined.startswith("(12, 8, 8, 3) ArrayRecordPool(")
+
+
 def test_the_commands_of_the_readme_exist(capsys):
     lines = [
         line.split("#")[0].strip()

@@ -16,15 +16,15 @@ __all__ = ["read_array_records"]
 def read_array_records(
     path: str | Path,
     *,
-    label: str | None = None,
+    label: bool | str | None = None,
     classes: Sequence[str] | None = None,
 ) -> DomainData:
     """Opens a folder that ``write_array_records`` wrote; its rows are read when needed.
 
     Args:
         path: of the folder.
-        label: what its labels are called, "label" unless it was written with another
-            name; None reads none.
+        label: True, or what its labels are called ("label", unless it was written with
+            another name); None or False reads none.
         classes: names in the order of their numbers, from a source say; None takes the
             folder's own.
 
@@ -54,10 +54,11 @@ def read_array_records(
     labels = None
     labelled = np.zeros(len(pool), bool)
     known: tuple[str, ...] = ()
-    if label is not None:
-        if label != header.label:
-            told = "no labels" if header.label is None else f"{header.label!r}"
-            raise ValueError(f"{path} has no labels {label!r}; it has {told}")
+    if label is not None and label is not False:
+        if header.label is None:
+            raise ValueError(f"{path} has no labels: it was written without")
+        if label not in (True, header.label):
+            raise ValueError(f"{path} has no labels {label!r}; it has {header.label!r}")
         kind = np.float32 if header.regression else np.int32
         known = header.classes
         labels = _numbers(path / LABELS, len(pool), kind, len(known))

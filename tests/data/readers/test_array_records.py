@@ -42,10 +42,18 @@ def test_no_label_is_read_unless_it_is_asked_for(folder):
     (folder / LABELS).write_bytes(b"poison")
     data = read_array_records(folder)
     assert data.labels is None and data.classes == () and not data.labelled.any()
-    with pytest.raises(ValueError, match=r"labels.npy cannot be read"):
-        read_array_records(folder, label="label")
+    assert read_array_records(folder, label=False).labels is None
+    for asked in ("label", True):
+        with pytest.raises(ValueError, match=r"labels.npy cannot be read"):
+            read_array_records(folder, label=asked)
     with pytest.raises(ValueError, match="has no labels 'class'; it has 'label'"):
         read_array_records(folder, label="class")
+
+
+def test_a_folder_without_labels_says_so(tmp_path):
+    folder = write_array_records(tmp_path / "a", ROWS)
+    with pytest.raises(ValueError, match="written without"):
+        read_array_records(folder, label=True)
 
 
 def test_classes_of_a_source_give_the_numbers(folder):
