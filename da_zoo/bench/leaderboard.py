@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from da_zoo.bench.health import WARNINGS, Warned, count_warnings
 from da_zoo.bench.latex import latex_tables
 from da_zoo.bench.rows import SCHEMA_VERSION, Row, strict_json
+from da_zoo.bench.standings import Standings, find_standings
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
 from da_zoo.bench.verdicts import Verdict, find_verdicts
@@ -77,6 +78,8 @@ class Leaderboard(NamedTuple):
     """What is left out of the averages, and why."""
     warnings: tuple[Warned, ...] = ()
     """Runs to distrust, by method and scenario; they are in the averages."""
+    standings: tuple[Standings, ...] = ()
+    """Per track and label fraction, over all scenarios that have a bracket."""
 
     def write(self, out: str | Path) -> dict[str, Path]:
         """Writes ``leaderboard.json``, ``.csv``, ``.md`` and ``.tex`` into a folder.
@@ -157,7 +160,13 @@ def build_leaderboard(
     scenarios = tuple(summarise(averaged, by_scenario=True))
     verdicts = find_verdicts(cases, scenarios)
     return Leaderboard(
-        tuple(complete), cases, scenarios, verdicts, tuple(notes), warned
+        tuple(complete),
+        cases,
+        scenarios,
+        verdicts,
+        tuple(notes),
+        warned,
+        tuple(find_standings(averaged)),
     )
 
 
@@ -252,6 +261,7 @@ def _write_json(board: Leaderboard, path: Path) -> None:
             "verdicts": [verdict._asdict() for verdict in board.verdicts],
             "notes": list(board.notes),
             "warnings": [warned._asdict() for warned in board.warnings],
+            "standings": [one.to_json() for one in board.standings],
         },
     }
     text = json.dumps(strict_json(content), allow_nan=False, indent=1)

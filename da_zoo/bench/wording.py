@@ -14,6 +14,7 @@ __all__ = [
     "number",
     "percent",
     "percent_interval",
+    "percent_range",
     "points",
     "points_interval",
     "track_title",
@@ -58,6 +59,21 @@ def percent(value: float | None) -> str:
         ('95.1', '–')
     """
     return "–" if value is None else f"{100 * value:.1f}"
+
+
+def percent_range(interval: Interval | None) -> str:
+    """Words shares in percent with the ends of their interval, which need not be even.
+
+    Example:
+        >>> percent_range(Interval(0.5, 0.25, 0.9, 6)), percent_range(None)
+        ('50 [25, 90]', '–')
+    """
+    if interval is None:
+        return "–"
+    middle = f"{100 * interval.mean:.0f}"
+    if interval.low is None or interval.high is None:
+        return middle
+    return f"{middle} [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
 
 
 def points(value: float | None) -> str:

@@ -97,6 +97,7 @@ def test_sections_stand_in_reading_order(html, page):
     sections = [a["id"] for tag, a in page.tags if tag == "section"]
     assert sections == [
         "verdicts",
+        "standings",
         "tables",
         "heatmap",
         "seeds",

@@ -12,6 +12,8 @@ from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.report.figures import DotRow, dot_panel, gain_bar
 from da_zoo.bench.report.heatmap import heatmap
 from da_zoo.bench.report.provenance import provenance
+from da_zoo.bench.report.rank_diagram import rank_diagram
+from da_zoo.bench.standings import Standings
 from da_zoo.bench.summary import Summary, is_oracle, metric_of
 from da_zoo.bench.tables import case_tables, legend, row_note, split_undefined
 from da_zoo.bench.wording import (
@@ -21,6 +23,7 @@ from da_zoo.bench.wording import (
     number,
     percent,
     percent_interval,
+    percent_range,
     points,
     points_interval,
     track_title,
@@ -32,6 +35,8 @@ _FOLDER = Path(__file__).parent
 
 _LARGEST_PAGE = 1_000_000
 """Bytes."""
+_MOST_PAIRED = 16
+"""Methods whose every pair is shown; more make a table that nobody reads."""
 
 _CASE_ROLES = {
     1: "The placebo: nothing has to be adapted, so a loss is the method's own cost.",
@@ -75,6 +80,7 @@ def render_html(leaderboard: Leaderboard) -> str:
         number=number,
         percent=percent,
         percent_interval=percent_interval,
+        percent_range=percent_range,
         points=points,
         points_interval=points_interval,
         soft=_soft,
@@ -88,6 +94,7 @@ def render_html(leaderboard: Leaderboard) -> str:
         **assets,
         "facts": _facts(leaderboard),
         "cases": _cases(leaderboard),
+        "standings": _standings(leaderboard.standings),
         "heatmap": heatmap(leaderboard.scenarios),
         "panels": _panels(leaderboard),
         "scenarios": _scenario_rows(leaderboard.scenarios),
@@ -102,6 +109,27 @@ def render_html(leaderboard: Leaderboard) -> str:
         return page
     # A page that can be mailed is worth more than the longest tables in it.
     return template.render(**content | {"panels": [], "scenarios": []}, detailed=False)
+
+
+def _standings(standings: Sequence[Standings]) -> list[dict[str, Any]]:
+    """Returns a table for each track and label fraction, with its diagram."""
+    return [
+        {
+            "title": f"Track {one.track}, {track_title(one.track, one.label_fraction)}",
+            "standings": one,
+            "diagram": rank_diagram(one.ranks),
+            "pairs": [
+                (
+                    a.method,
+                    [one.pairwise.get((a.method, b.method)) for b in one.methods],
+                )
+                for a in one.methods
+            ]
+            if len(one.methods) <= _MOST_PAIRED
+            else [],
+        }
+        for one in standings
+    ]
 
 
 def _code(text: str) -> Markup:
