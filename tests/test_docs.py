@@ -62,6 +62,20 @@ def test_the_examples_of_the_fine_tuning_page_run(capsys):
     assert space["read_plan"](space["delta"].plan) == space["presets"].full()
 
 
+def test_the_example_of_the_page_on_your_data_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    for block in blocks("docs/your-data.md", "python"):
+        exec(block, space)
+    assert "('cat', 'dog')" in capsys.readouterr().out
+    assert space["model"].transform(space["x"]).shape[0] == 120
+    parser = _parser()
+    for block in blocks("docs/your-data.md", "console"):
+        for line in block.splitlines():
+            if line.startswith("da-zoo "):
+                parser.parse_args(shlex.split(line.split(" > ")[0])[1:])
+
+
 def test_the_examples_of_the_transformers_page_run(capsys, tmp_path, monkeypatch):
     weights = ROOT / "tests" / "models" / "goldens" / "bert.safetensors"
     (tmp_path / "model.safetensors").write_bytes(weights.read_bytes())
