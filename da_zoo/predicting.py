@@ -47,8 +47,10 @@ def predict_rows(
     for start in range(0, count, PREDICTION_BATCH):
         own = np.arange(start, min(start + PREDICTION_BATCH, count))
         # Repeats, not zeros: a method may normalise by the rows it is given.
-        rows = own[np.arange(PREDICTION_BATCH) % len(own)]
-        block = jax.tree.map(lambda leaf, rows=rows: as_inputs(leaf[rows]), x)
+        rows = np.arange(PREDICTION_BATCH) % len(own)
+        block = jax.tree.map(
+            lambda leaf, own=own, rows=rows: as_inputs(leaf[own][rows]), x
+        )
         predicted = adapter.predict(state, block, domain=domain)
         size = len(own)
         parts.append(jax.tree.map(lambda leaf, n=size: np.asarray(leaf)[:n], predicted))

@@ -10,14 +10,13 @@ from jaxtyping import Bool, Num, Shaped
 
 from da_zoo.data.csv_rows import CsvRows, read_csv
 from da_zoo.data.npz import load_npz
+from da_zoo.data.table import BLANKS
 from da_zoo.naming import choose
 
 __all__ = ["FEWEST_ROWS", "Rows", "from_arrays", "read_file"]
 
 FEWEST_ROWS = 8
 """A proxy A-distance halves the rows of a side, and needs some in either half."""
-BLANKS = ("", "?", "na", "n/a", "nan", "none", "null")
-"""What a CSV cell without a value holds, in lower case."""
 
 
 class Rows(NamedTuple):

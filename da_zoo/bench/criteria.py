@@ -16,6 +16,7 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_mutual_info_score
 
+from da_zoo.diagnostics import subsample
 from da_zoo.metrics import accuracy
 
 __all__ = [
@@ -123,8 +124,8 @@ def snd(candidate: Candidate) -> float:
         Saito et al., "Tune it the Right Way: Unsupervised Validation of Domain
         Adaptation via Soft Neighborhood Density", ICCV 2021.
     """
-    rows = np.asarray(candidate.target_logits, np.float64)[:MOST_ROWS]
-    p = softmax(rows, axis=1)
+    logits = np.asarray(candidate.target_logits, np.float64)
+    p = softmax(logits[subsample(len(logits), MOST_ROWS)], axis=1)
     p /= np.linalg.norm(p, axis=1, keepdims=True)
     likeness = p @ p.T / SND_TEMPERATURE
     np.fill_diagonal(likeness, -np.inf)  # no row is a neighbour of itself
@@ -140,12 +141,13 @@ def class_ami(candidate: Candidate) -> float:
         Ranking for Unsupervised Domain Adaptation", 2022.
     """
     classes = candidate.target_logits.shape[1]
-    features = np.asarray(candidate.target_features, np.float64)[:MOST_ROWS]
+    drawn = subsample(len(candidate.target_logits), MOST_ROWS)
+    features = np.asarray(candidate.target_features, np.float64)[drawn]
     length = np.linalg.norm(features, axis=1, keepdims=True)
     features = features / np.where(length == 0, 1.0, length)
     distinct = len(np.unique(features, axis=0))
     clusters = KMeans(min(classes, distinct), n_init=3, random_state=0)
-    predicted = candidate.target_logits[:MOST_ROWS].argmax(1)
+    predicted = candidate.target_logits[drawn].argmax(1)
     return float(adjusted_mutual_info_score(predicted, clusters.fit_predict(features)))
 
 

@@ -46,15 +46,28 @@ def _imports(module: str) -> tuple[str, ...]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = module.rsplit(".", node.level)[0]
+            inner = f"{base}.{node.module}" if node.module else base
+            found |= {inner, *(f"{inner}.{a.name}" for a in node.names)}
+        elif isinstance(node, ast.ImportFrom) and node.module:
             # "from da_zoo.losses import mmd" names a module in the second half.
             found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-    # A user's own method counts with the files of its own package.
+    # A user's own method counts with the files of its package, or beside it.
     tops = (PACKAGE, module.partition(".")[0])
-    own = {name for name in found if name.partition(".")[0] in tops}
+    own = {
+        name
+        for name in found
+        if name.partition(".")[0] in tops or _beside(name, file.parent)
+    }
     # A package's __init__ collects its members; following it would tie every row to
     # every method. What a module really uses it imports from the member's own file.
     return tuple(sorted(n for n in own if _is_plain_module(n)))
+
+
+def _beside(module: str, folder: Path) -> bool:
+    file = None if "." in module else _file_of(module)
+    return file is not None and file.parent == folder
 
 
 def _is_plain_module(module: str) -> bool:

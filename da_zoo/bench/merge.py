@@ -40,7 +40,7 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
         groups: dict[str, list[dict[str, object]]] = {}
         for row in rows:
             groups.setdefault(row["group"], []).append(row)
-        there = {row["group"] for row in target.read()[0]}
+        there = _final(target)
         for group, own in groups.items():
             if group in there:
                 continue
@@ -53,9 +53,24 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
                 continue
             if any(row["status"] == "ok" for row in own):
                 try:
-                    target.save_logits(group, source.load_logits(group))
-                except ValueError as error:
+                    logits = source.load_logits(group)
+                except ValueError as error:  # else it would count as there, without
                     problems.append(f"{source.folder}: {error}")
+                    continue
+                target.save_logits(group, logits)
             target.append_group(own)
             copied += 1
     return copied, problems
+
+
+def _final(store: RowStore) -> set[str]:
+    """Groups that are whole and did not fail: what a copy could only repeat."""
+    groups: dict[str, list[dict[str, object]]] = {}
+    for row in store.read()[0]:
+        groups.setdefault(row["group"], []).append(row)
+    return {
+        group
+        for group, own in groups.items()
+        if len(own) == own[0].get("group_rows", len(own))
+        and not any(row["status"] in ("failed", "timeout") for row in own)
+    }

@@ -15,7 +15,7 @@ from da_zoo.registry import MethodSpec
 from da_zoo.testing import ContractError, check_adapter, toy_data
 from da_zoo.types import Phase
 
-__all__ = ["import_method", "registered"]
+__all__ = ["here_first", "import_method", "registered"]
 
 CLASSES = 3
 """Of :func:`da_zoo.testing.toy_data`."""
@@ -50,11 +50,13 @@ def import_method(path: str, *, check: bool = True) -> MethodSpec:
     module_name, colon, name = path.partition(":")
     if not colon or not re.fullmatch(r"[A-Za-z_][\w.]*", module_name) or not name:
         raise ValueError(f"method must be MODULE:FACTORY, got {path!r}")
-    with _here_first():
+    with here_first():
         try:
             module = importlib.import_module(module_name)
-        except ImportError as error:
-            raise ValueError(f"cannot import {module_name!r}: {error}") from None
+        except Exception as error:  # a module's own code may raise anything
+            raise ValueError(
+                f"cannot import {module_name!r}: {type(error).__name__}: {error}"
+            ) from error
     if not hasattr(module, name):
         raise ValueError(f"{module_name} has no {name!r}")
     spec = _spec(path, getattr(module, name))
@@ -68,7 +70,8 @@ def import_method(path: str, *, check: bool = True) -> MethodSpec:
 
 
 @contextmanager
-def _here_first() -> Iterator[None]:
+def here_first() -> Iterator[None]:
+    """Looks for modules in the working folder first, as ``python -m`` does."""
     here = str(Path.cwd())
     if here in sys.path:
         yield
@@ -93,7 +96,7 @@ def _spec(path: str, found: Any) -> MethodSpec:
     tracks = {"U", "F"} if "labelled_target" in parameters else {"U"}
     summary = (inspect.getdoc(found) or "").partition("\n")[0]
     return MethodSpec(
-        found.__name__,
+        getattr(found, "__name__", path.partition(":")[2]),
         found,
         summary or f"{path}.",
         "a method of the user's own",
@@ -141,6 +144,9 @@ def registered(specs: list[MethodSpec]) -> Iterator[None]:
         ...     "dann" in METHODS
         True
     """
+    names = [spec.name for spec in specs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two methods are called {', '.join(twice)}; rename one")
     added = [spec.name for spec in specs if spec.name not in METHODS]
     METHODS.update({spec.name: spec for spec in specs})
     try:

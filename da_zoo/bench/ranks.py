@@ -250,7 +250,8 @@ def bayesian_signed_rank(
     above, under = (means > rope), (means < -rope)
     mass = np.stack(
         [
-            np.einsum("di,ij,dj->d", weights, part.astype(np.float64), weights)
+            # Not by one einsum of three, which is ten times slower.
+            ((weights @ part.astype(np.float64)) * weights).sum(axis=1)
             for part in (above, ~above & ~under, under)
         ]
     )

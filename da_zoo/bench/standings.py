@@ -157,9 +157,16 @@ def _standings(
     names = tuple(sorted(brackets))
     if not names:
         return None
-    complete = [m for m, own in gains.items() if set(names) <= set(own)]
+    seeds = {name: set(scores[baseline][name]) for name in names}
+    complete = [
+        method
+        for method, own in gains.items()
+        if all(set(own.get(name, ())) == seeds[name] for name in names)
+    ]
     if partly := sorted(set(gains) - set(complete)):
-        notes.append(f"Not in all scenarios, and not ranked: {', '.join(partly)}.")
+        notes.append(
+            f"Not in all scenarios and seeds, and not ranked: {', '.join(partly)}."
+        )
     means = np.array(
         [[_mean(scores[m][name]) for m in complete] for name in names], np.float64
     )

@@ -175,7 +175,7 @@ def make_domain_data(
         if len(labels) != count:
             raise ValueError(f"{name} has {count} rows and {len(labels)} labels")
         cells = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
-        labelled = np.array([c is not None and c == c and c != "" for c in cells], bool)
+        labelled = np.array([_is_label(cell) for cell in cells], bool)
         number_all = _values if regression else _classes
         numbers, known = number_all(name, cells, labelled, classes)
     own = fingerprint(np.asarray(x)) if mark is None else mark
@@ -186,6 +186,11 @@ def make_domain_data(
     return DomainData(
         name, kind, x, numbers, labelled, known, places, domains, whole, tuple(notes)
     )
+
+
+def _is_label(cell: Any) -> bool:
+    blank = isinstance(cell, str) and not cell.strip()
+    return cell is not None and cell == cell and not blank
 
 
 def _lookalikes(classes: tuple[str, ...]) -> list[str]:
@@ -226,9 +231,11 @@ def class_name(cell: Any) -> str:
         >>> class_name(1.0), class_name(True), class_name(" yes ")
         ('1', '1', 'yes')
     """
+    if isinstance(cell, np.generic):
+        cell = cell.item()
     if isinstance(cell, bool):
         return str(int(cell))
-    if isinstance(cell, float) and cell == int(cell):
+    if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell).strip()
 
@@ -260,9 +267,12 @@ def in_order(names: Any) -> tuple[str, ...]:
         (('9', '10'), ('10', 'b'))
     """
     try:
-        return tuple(sorted(names, key=lambda one: (float(one), one)))
+        numbers = {name: float(name) for name in names}
     except ValueError:
         return tuple(sorted(names))
+    if not np.isfinite(list(numbers.values())).all():  # "nan" has no place among them
+        return tuple(sorted(names))
+    return tuple(sorted(names, key=lambda one: (numbers[one], one)))
 
 
 def renumbered(data: DomainData, classes: Sequence[str]) -> DomainData:

@@ -1,5 +1,7 @@
 """Labels that are numbers: as a regression's values, or parted into two classes."""
 
+import math
+
 import numpy as np
 
 from da_zoo.data.domain_data import DomainData
@@ -23,6 +25,8 @@ def as_values(data: DomainData) -> DomainData:
         return data
     try:
         values = np.array([float(name) for name in data.classes], np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("a label is not finite")
     except ValueError:
         raise ValueError(
             f"{data.name} has labels such as {data.classes[-1]!r}, and a regression "
@@ -41,7 +45,8 @@ def has_fractions(data: DomainData) -> bool:
         True
     """
     try:
-        return any(float(name) % 1 for name in data.classes)
+        values = [float(name) for name in data.classes]
+        return all(map(math.isfinite, values)) and any(v % 1 for v in values)
     except ValueError:
         return False
 

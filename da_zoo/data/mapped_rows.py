@@ -65,6 +65,8 @@ def portable(pool: Any) -> Any:
         owner = owner.base
     if found is None or found.filename is None or not isinstance(owner, mmap.mmap):
         return pool
+    if found.mode == "c":  # what was changed in memory is not in the file
+        return pool
     begin = np.frombuffer(owner, np.uint8).ctypes.data
     page = found.offset - found.offset % mmap.ALLOCATIONGRANULARITY
     place = page + pool.ctypes.data - begin

@@ -8,17 +8,22 @@ from jaxtyping import Int, Shaped
 
 from da_zoo.data.domain_data import fingerprint
 
-__all__ = ["BLANKS", "Table", "column_of_cells"]
+__all__ = ["BLANKS", "NO_LABEL", "Table", "column_of_cells", "text_cells"]
 
 BLANKS = ("", "?", "na", "n/a", "nan", "none", "null")
 """What a cell without a value holds, in lower case."""
+NO_LABEL = ("", "?", "nan")
+"""What a cell without a label holds: "none" and "NA" may be names of classes."""
 
 
-def column_of_cells(cells: Sequence[str]) -> Shaped[np.ndarray, " n"]:
+def column_of_cells(
+    cells: Sequence[str], blanks: Sequence[str] = BLANKS
+) -> Shaped[np.ndarray, " n"]:
     """Turns cells into numbers where all of them are, else into text.
 
     Args:
-        cells: text; a blank one (see :data:`BLANKS`) is missing.
+        cells: text; a blank one is missing.
+        blanks: what such a cell holds, in lower case.
 
     Returns:
         float64 with NaN where a value is missing, or text with "" there. A column
@@ -28,7 +33,7 @@ def column_of_cells(cells: Sequence[str]) -> Shaped[np.ndarray, " n"]:
         >>> column_of_cells(["1", "?", "2.5"]), column_of_cells(["a", ""]).tolist()
         (array([1. , nan, 2.5]), ['a', ''])
     """
-    there = [cell.strip().lower() not in BLANKS for cell in cells]
+    there = [cell.strip().lower() not in blanks for cell in cells]
     try:
         return np.array(
             [
@@ -45,6 +50,18 @@ def column_of_cells(cells: Sequence[str]) -> Shaped[np.ndarray, " n"]:
             ],
             str,
         )
+
+
+def text_cells(values: Shaped[np.ndarray, " n"]) -> list[str]:
+    """Writes a column as text: whole numbers without a point, "" where it is missing.
+
+    Example:
+        >>> text_cells(np.array([1234567.0, 0.1, np.nan])), text_cells(np.array(["a"]))
+        (['1234567', '0.1', ''], ['a'])
+    """
+    if values.dtype.kind == "U":
+        return [str(value) for value in values]
+    return ["" if value != value else f"{value:.15g}" for value in values.tolist()]
 
 
 class Table:

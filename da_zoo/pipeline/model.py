@@ -21,6 +21,11 @@ from da_zoo.types import Adapter, Recipe, TrainState
 __all__ = ["AdaptedModel", "Spec", "recipe_of"]
 
 
+NOT_AGAIN = ("skip_corrupt", "limit", "domain")
+"""Options of a reader that would leave rows to predict out, or ask for a column that
+new rows need not have."""
+
+
 class Spec(NamedTuple):
     """All that a model is made of but its weights, as plain JSON values."""
 
@@ -120,6 +125,8 @@ class AdaptedModel(NamedTuple):
             ValueError: if the rows are not of the kind that the model was trained on.
         """
         reading = dict(self.spec.reading)
+        for name in NOT_AGAIN:
+            reading.pop(name, None)
         label = reading.pop("label", None)
         reader = reading.pop("kind", None)
         data = read_side(

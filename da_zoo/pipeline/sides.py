@@ -83,7 +83,13 @@ def read_side(
 
 def _is_path(given: Any) -> bool:
     if isinstance(given, list | tuple):
-        return bool(given) and all(_is_path(one) for one in given)
+        whole = bool(given) and all(_is_path(one) for one in given)
+        # A list of sentences is data; of names of files, or what should be, paths.
+        return whole and any(
+            not isinstance(one, str) or Path(one).suffix or Path(one).exists()
+            for one in given[:100]
+            if not isinstance(one, str) or (len(one) < 1000 and "\n" not in one)
+        )
     return isinstance(given, str) or hasattr(given, "__fspath__")
 
 
@@ -93,7 +99,7 @@ def _from_path(
     first = path[0] if isinstance(path, list | tuple) else path
     name = kind or guess(first, [k for k, v in options.items() if v is not None])
     if (name in FOLDER_KINDS and Path(first).is_dir()) or name in TOLD_APART:
-        options["label"] = True if labelled else None
+        options["label"] = (label or True) if labelled else None
     else:
         options["label"] = label if labelled else None
         if (
@@ -102,6 +108,13 @@ def _from_path(
             and name in ("table", "ratings", "signals")
         ):
             options["drop"] = [*(options.get("drop") or ()), label]
+    if name != "table" and name != "ratings" and first is not path:
+        if len(path) > 1:
+            raise ValueError(
+                f"several paths are for tables, and {first} holds {name}; put the "
+                "folders into one, a domain each"
+            )
+        path = first
     return read(path, kind=kind, **options)
 
 
@@ -177,6 +190,7 @@ def read_sides(
     own: dict[str, Any] = {"label": label, "kind": kind, "options": options}
     first = _only(read_side(source, "source", labelled=True, **own), source_domains)
     second = _only(read_side(target, "target", labelled=wanted, **own), target_domains)
+    _refuse_shared(first, second, source, target)
     if first.kind != second.kind:
         raise ValueError(
             f"the source, {first.name}, holds {first.kind} and the target, "
@@ -197,6 +211,20 @@ def read_sides(
     return _related(first, second, target_labels)
 
 
+def _refuse_shared(
+    first: DomainData, second: DomainData, source: Any, target: Any
+) -> None:
+    """A domain on both sides would train on the target's labels, asked or not."""
+    if not (_is_path(source) and _is_path(target)) or first.name != second.name:
+        return
+    if both := sorted(set(first.domains) & set(second.domains)):
+        raise ValueError(
+            f"{', '.join(both)} is on both sides: source and target are {first.name}; "
+            "name other domains with source_domains and target_domains "
+            "(--source-domains, --target-domains), and their column with domain"
+        )
+
+
 def _only(data: DomainData, domains: tuple[str, ...]) -> DomainData:
     if not domains:
         return data
@@ -206,7 +234,16 @@ def _only(data: DomainData, domains: tuple[str, ...]) -> DomainData:
     own = data.take(np.flatnonzero(np.isin(data.domain, kept)))
     place = {old: new for new, old in enumerate(kept)}
     numbers = np.array([place[number] for number in own.domain.tolist()], np.int32)
-    return own._replace(domain=numbers, domains=tuple(domains))
+    own = own._replace(domain=numbers, domains=tuple(domains))
+    if own.labels is None or own.continuous:
+        return own
+    # Classes that only the other domains have are none of this side's.
+    used = np.unique(own.labels[own.labelled])
+    names = tuple(own.classes[number] for number in used)
+    labels = np.searchsorted(used, own.labels).astype(np.int32)
+    return own._replace(
+        labels=np.where(own.labelled, labels, 0).astype(np.int32), classes=names
+    )
 
 
 def _related(source: DomainData, target: DomainData, target_labels: str) -> Sides:

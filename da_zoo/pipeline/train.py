@@ -191,6 +191,8 @@ def look_at(
         answers = values[:, 0]
     else:
         labels = np.asarray(source.labels)
+        if known is not None and METHODS[model.spec.method].predicts_unknown:
+            known = np.minimum(known, values.shape[1] - 1)  # all new classes are one
         validated = len(prepared.validation) and sides.same_task
         checks = class_checks(
             values,

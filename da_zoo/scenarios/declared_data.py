@@ -176,11 +176,14 @@ def _read(
     where: str, stamp: tuple[Any, ...], options: tuple[Any, ...], values: bool
 ) -> DomainData:
     del stamp
-    from da_zoo.data.readers.read import guess, read
+    from da_zoo.data.label_values import as_values
+    from da_zoo.data.readers.read import guess, read, reader_options
 
     given = dict(options)
     kind = given.get("kind") or guess(where, list(given))
     given.setdefault("label", LABELS.get(kind))
-    if values:
-        given["regression"] = True
-    return read(where, **given)
+    if not values:
+        return read(where, **given)
+    if "regression" in reader_options(kind):
+        return read(where, **given | {"regression": True})
+    return as_values(read(where, **given))

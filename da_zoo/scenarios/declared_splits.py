@@ -61,9 +61,11 @@ def cut_by_class(
     found: list[list[Rows]] = [[] for _ in range(len(shares) + 1)]
     for stratum in np.unique(strata):
         own = draws.permutation(np.flatnonzero(strata == stratum))
-        for part, share in zip(found, shares, strict=False):
+        for place, (part, share) in enumerate(zip(found, shares, strict=False)):
             # Half up: np.round would take 2.5 rows as 2 and 3.5 as 4.
             count = max(1, int(np.floor(share * (strata == stratum).sum() + 0.5)))
+            # A small class leaves a row for every part behind, training last of all.
+            count = max(0, min(count, len(own) - (len(shares) - place)))
             part.append(own[:count])
             own = own[count:]
         found[-1].append(own)

@@ -3,6 +3,7 @@
 import csv
 import re
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 
@@ -67,9 +68,11 @@ def test_folders_are_put_together_once(tmp_path):
     second.append_group([row(group="b2", method="dann", seed=s) for s in (0, 1)])
     second.append_group([row(seed=s, accuracy=0.1) for s in (0, 1)])
     out = tmp_path / "all"
+    for store, group in ((first, "a1"), (second, "b2"), (second, "a1")):
+        store.save_logits(group, {"seed_0": np.ones((2, 3))})
     copied, problems = merge(out, [first.folder, second.folder])
-    assert copied == 2
-    assert all("cannot be read" in one for one in problems)  # no logits were stored
+    assert copied == 2 and not problems
+    assert RowStore.open(out).load_logits("b2")["seed_0"].shape == (2, 3)
     rows, _ = RowStore.open(out).read()
     assert [r["group"] for r in rows] == ["a1", "a1", "b2", "b2"]
     assert rows[0]["accuracy"] == 0.5  # the first folder's stay
@@ -87,6 +90,17 @@ def test_a_torn_group_is_told_and_left(tmp_path):
     store.rows_path.write_bytes(lines[0])
     copied, problems = merge(tmp_path / "all", [store.folder])
     assert copied == 0 and "1 of 2 rows" in problems[0]
+
+
+def test_a_failed_group_gives_way_to_a_finished_one(tmp_path):
+    out, other = (RowStore.open(tmp_path / name) for name in ("out", "other"))
+    out.append_group([row(status="failed", seed=s) for s in (0, 1)])
+    other.append_group([row(seed=s) for s in (0, 1)])
+    copied, problems = merge(out.folder, [other.folder])
+    assert copied == 0 and "cannot be read" in problems[0]  # it has no logits
+    other.save_logits("a1", {"seed_0": np.ones((2, 3))})
+    assert merge(out.folder, [other.folder]) == (1, [])
+    assert {r["status"] for r in out.read()[0]} == {"ok"}
 
 
 def test_failed_groups_are_final_unless_asked(tmp_path):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from da_zoo import METHODS
-from da_zoo.bench.plugins import import_method, registered
+from da_zoo.bench.fingerprint import source_hash
+from da_zoo.bench.plugins import here_first, import_method, registered
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
 
@@ -71,6 +72,22 @@ def test_the_registry_is_as_before_when_the_benchmark_is_done(module: Path) -> N
     assert list(METHODS) == before
     assert spec.summary == "Matches means, as DDC does."
     assert spec.tracks == {"U", "F"}
+
+
+def test_files_beside_the_module_count_too(module: Path) -> None:
+    (module / "beside.py").write_text("x = 1\n", encoding="utf-8")
+    (module / "with_helper.py").write_text("import beside\n", encoding="utf-8")
+    with here_first():
+        before = source_hash("with_helper")
+        (module / "beside.py").write_text("x = 2\n", encoding="utf-8")
+        source_hash.cache_clear()
+        assert source_hash("with_helper") != before
+
+
+def test_a_module_that_cannot_be_read_is_said_to_be(module: Path) -> None:
+    (module / "broken_module.py").write_text("def (", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"cannot import 'broken_module': SyntaxError"):
+        import_method("broken_module:x")
 
 
 def test_it_is_in_the_leaderboard(

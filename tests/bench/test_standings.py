@@ -118,3 +118,13 @@ def test_tracks_stand_apart_and_the_oracle_has_no_table():
         ("U", None, "source_only"),
         ("F", 0.05, "target_only"),
     ]
+
+
+def test_a_method_that_failed_on_a_seed_is_not_ranked():
+    """Without the hard seed it would look better than it is."""
+    rows = rows_of({"source_only": BASE, "half": better(0.05)})
+    lucky = rows_of({"lucky": better(-0.05)})
+    rows += [row for row in lucky if row["seed"] == 1]
+    found = one(rows + oracle(dict.fromkeys(SCENARIOS, 0.9)))
+    assert "lucky" not in {m.method for m in found.methods}
+    assert any("lucky" in note for note in found.notes)

@@ -6,6 +6,7 @@ import pytest
 from da_zoo.data.domain_data import (
     class_name,
     fingerprint,
+    in_order,
     make_domain_data,
     renumbered,
 )
@@ -94,3 +95,15 @@ def test_classes_that_look_alike_are_told() -> None:
     assert data.notes == (
         "The classes 'Yes' and 'yes' are told apart, and look like one.",
     )
+
+
+def test_odd_labels_are_names_or_none() -> None:
+    cells = [float("inf"), np.float32(1), np.True_, " "]
+    data = make_domain_data("a", "features", X, cells)
+    assert data.classes == ("1", "inf")
+    assert data.labelled.tolist() == [True, True, True, False]
+
+
+def test_the_order_of_classes_does_not_hang_on_hashes() -> None:
+    for names in (["nan", "0", "1", "2"], ["2", "1", "0", "nan"]):
+        assert in_order(names) == ("0", "1", "2", "nan")

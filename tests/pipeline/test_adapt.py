@@ -267,3 +267,34 @@ def test_the_command_line(
         assert list(csv.reader(file)) == lines
     assert main(["predict", str(tmp_path), str(new)]) == 2
     assert "no model.json" in capsys.readouterr().err
+
+
+def test_a_domain_may_not_be_on_both_sides(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    lines = [
+        f"{i % 5},{'pq'[i % 2]},{'ab'[i % 2] if i < 40 else 'c'}" for i in range(60)
+    ]
+    path.write_text("x,site,y\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    options = {"label": "y", "options": {"domain": "site"}}
+    with pytest.raises(ValueError, match="p, q is on both sides"):
+        read_sides(path, path, **options)
+    sides = read_sides(
+        path, path, **options, source_domains=("p",), target_domains=("q",)
+    )
+    assert sides.source.classes == ("a", "c")  # b is of the other domain alone
+    with pytest.raises(ValueError, match="on both sides"):
+        read_sides(path, path, label="y")
+
+
+def test_a_list_of_texts_is_no_list_of_paths() -> None:
+    texts = ["a good film", "bad", "fine", "awful"] * 5
+    sides = read_sides((texts, list("pnpn") * 5), texts)
+    assert sides.source.kind == "text" and sides.target.rows == 20
+
+
+def test_labels_that_are_not_finite_are_no_values() -> None:
+    x = np.eye(4)
+    sides = read_sides((x, ["1", "2", "nan", "1"]), x)
+    assert not sides.source.continuous
+    with pytest.raises(ValueError, match="regression needs numbers"):
+        read_sides((x, ["1", "2", "inf", "1"]), x, regression=True)

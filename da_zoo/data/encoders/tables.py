@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from da_zoo.data.domain_data import DomainData
-from da_zoo.data.table import Table
+from da_zoo.data.table import Table, column_of_cells, text_cells
 
 __all__ = ["MOST_CATEGORIES", "TableEncoder", "fit", "from_json"]
 
@@ -76,6 +76,8 @@ class TableEncoder(NamedTuple):
         for place, one in enumerate(self.numbers):
             values = x[one.name]
             if not x.numeric(one.name):
+                values = column_of_cells(text_cells(values))
+            if values.dtype.kind == "U":
                 row = next(i for i, v in enumerate(values) if not _is_number(v))
                 raise ValueError(
                     f"column {one.name!r} holds numbers in the source, and "
@@ -129,11 +131,8 @@ def _is_number(cell: Any) -> bool:
 
 
 def _as_text(x: Table, name: str) -> np.ndarray:
-    values = x[name]
-    if values.dtype.kind == "U":
-        return np.asarray(values)
     # A column of codes may be all numbers in one file and not in the other.
-    return np.array(["" if v != v else f"{v:.15g}" for v in values.tolist()], str)
+    return np.array(text_cells(x[name]), str)
 
 
 def fit(

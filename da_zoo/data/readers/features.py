@@ -174,7 +174,7 @@ def _vector(
             f"{path}: array {name!r} must have {rows} entries, one a row, got shape "
             f"{arrays[name].shape}"
         )
-    return values
+    return np.array(_texts(values)) if values.dtype == object else values
 
 
 def _kind(x: np.ndarray, titled: bool) -> str:
@@ -198,7 +198,11 @@ def _table(path: Path, x: np.ndarray, titles: np.ndarray | None) -> Table:
 
 
 def _texts(values: np.ndarray) -> list[str]:
-    return [str(one) for one in np.ravel(values).tolist()]
+    return [
+        # A MATLAB cell comes as an array in an array.
+        str(one.item()) if isinstance(one, np.ndarray) and one.size == 1 else str(one)
+        for one in np.ravel(values).tolist()
+    ]
 
 
 def _named(path: Path, labels: np.ndarray, names: np.ndarray | None) -> np.ndarray:

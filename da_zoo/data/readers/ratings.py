@@ -1,7 +1,7 @@
 """Ratings and clicks: who met what, in which circumstances, and whether it pleased."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +65,12 @@ def read_ratings(
     threshold: float | int | None = None,
     domain: str | None = None,
     columns: Iterable[str] | None = None,
-    drop: Iterable[str] = (),
+    drop: Collection[str] = (),
     classes: Sequence[str] | None = None,
     regression: bool = False,
     buckets: int = 32,
     hashes: int = 3,
-    missing: Iterable[str] = (),
+    missing: Collection[str] = (),
 ) -> DomainData:
     r"""Reads a table of ratings or clicks, one a row, its ids hashed.
 

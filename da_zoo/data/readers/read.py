@@ -9,7 +9,7 @@ from typing import Any
 from da_zoo.data.domain_data import DomainData
 from da_zoo.naming import choose
 
-__all__ = ["READERS", "guess", "read"]
+__all__ = ["READERS", "guess", "read", "reader_options"]
 
 READERS = {
     "table": ("tables", "read_table"),
@@ -47,6 +47,8 @@ IN_FOLDERS = {
     ".csv": "table",
     ".parquet": "table",
 }
+FILES_COUNTED = 1000
+"""Of a folder, at least, before its kind is taken to be known."""
 TELLING = {"text": "text", "length": "signals", "user": "ratings"}
 """Options that say what a CSV file is."""
 
@@ -90,13 +92,17 @@ def guess(path: str | Path, options: Sequence[str] = ()) -> str:
 
 def _guess_folder(path: Path) -> str:
     seen = 0
+    count: dict[str, int] = {}
     for _, folders, files in os.walk(path):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for file in sorted(files):
-            kind = IN_FOLDERS.get(Path(file).suffix.lower())
-            if kind is not None:
-                return kind
             seen += 1
+            if (kind := IN_FOLDERS.get(Path(file).suffix.lower())) is not None:
+                count[kind] = count.get(kind, 0) + 1
+        if seen > FILES_COUNTED:
+            break
+    if count:  # the commonest: a tree of images may have a README.txt
+        return max(count, key=lambda kind: count[kind])
     raise ValueError(
         f"{path} holds no images, .wav, .txt, .csv or .array_record files"
         + (f" among its {seen} files" if seen else ": it is empty")
@@ -152,15 +158,25 @@ def read(
             if one.suffix.lower() in (".csv", ".tsv", ".parquet")
         )
     reader = _reader(kind)
-    known = [
-        name
-        for name, one in inspect.signature(reader).parameters.items()
-        if one.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    known = reader_options(kind)
     for name in given:
         choose(dict.fromkeys(known), name, f"option of {kind} data")
     data: DomainData = reader(path, **given)
     return data
+
+
+def reader_options(kind: str) -> list[str]:
+    """Names the options of a kind of data.
+
+    Example:
+        >>> "regression" in reader_options("table")
+        True
+    """
+    return [
+        name
+        for name, one in inspect.signature(_reader(kind)).parameters.items()
+        if one.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
 
 
 def _reader(kind: str) -> Callable[..., DomainData]:

@@ -1,6 +1,6 @@
 """Tables from CSV or Parquet files: numbers, categories and missing values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,13 @@ import pyarrow.parquet
 
 from da_zoo.data.csv_rows import read_csv
 from da_zoo.data.domain_data import DomainData, make_domain_data
-from da_zoo.data.table import BLANKS, Table, column_of_cells
+from da_zoo.data.table import (
+    BLANKS,
+    NO_LABEL,
+    Table,
+    column_of_cells,
+    text_cells,
+)
 from da_zoo.naming import choose
 
 __all__ = ["MOST_COLUMNS", "read_table"]
@@ -24,18 +30,19 @@ def read_table(
     path: str | Path | Sequence[str | Path],
     *,
     label: str | None = None,
-    drop: Iterable[str] = (),
+    drop: Collection[str] = (),
     columns: Iterable[str] | None = None,
     domain: str | None = None,
     classes: Sequence[str] | None = None,
     regression: bool = False,
-    missing: Iterable[str] = (),
-    as_text: Iterable[str] = (),
+    missing: Collection[str] = (),
+    as_text: Collection[str] = (),
 ) -> DomainData:
     r"""Reads a table from a CSV or Parquet file, or one domain a file from several.
 
     A column is numeric if all its values are numbers, else a category. Cells that are
-    empty, ``?``, ``NA`` or ``nan`` are missing. Nothing is imputed or scaled here: see
+    empty, ``?``, ``NA``, ``none``, ``null`` or ``nan`` are missing; a label is only
+    where its cell is empty, ``?`` or ``nan``. Nothing is imputed or scaled here: see
     :mod:`da_zoo.data.encoders.tables`.
 
     Args:
@@ -68,13 +75,16 @@ def read_table(
         (('age', 'sex'), [1, 0], ('0', '1'))
     """
     if isinstance(path, str | Path):
-        cells, name = _cells(Path(path), drop, missing, as_text), str(path)
+        cells, name = _cells(Path(path), drop, missing, as_text, label), str(path)
         origin = None
+        notes: list[str] = []
     else:
-        parts = [_cells(Path(one), drop, missing, as_text) for one in path]
+        parts = [_cells(Path(one), drop, missing, as_text, label) for one in path]
         name = " + ".join(map(str, path))
-        cells = _joined([str(one) for one in path], parts)
+        cells, notes = _joined([str(one) for one in path], parts)
         stems = [Path(one).stem for one in path]
+        if len(set(stems)) < len(stems):  # a/x.csv and b/x.csv are two domains
+            stems = [str(one) for one in path]
         origin = [
             stem
             for stem, part in zip(stems, parts, strict=True)
@@ -86,7 +96,7 @@ def read_table(
             choose(known, column, f"{what} column of {name}")
     labels = None if label is None else _labels(cells[label])
     if domain is not None:
-        origin = [str(cell) for cell in _text(cells[domain])]
+        origin = text_cells(cells[domain])
         if blank := [row for row, cell in enumerate(origin) if not cell]:
             raise ValueError(
                 f"{name}: {len(blank)} rows have no domain in column {domain!r}, the "
@@ -112,13 +122,8 @@ def read_table(
         regression=regression,
         domain=origin,
         mark=table.fingerprint(),
+        notes=notes,
     )
-
-
-def _text(values: np.ndarray) -> list[str]:
-    if values.dtype.kind == "U":
-        return [str(value) for value in values]
-    return ["" if value != value else f"{value:g}" for value in values.tolist()]
 
 
 def _labels(values: np.ndarray) -> list[Any]:
@@ -128,7 +133,7 @@ def _labels(values: np.ndarray) -> list[Any]:
 
 def _joined(
     names: list[str], parts: list[dict[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], list[str]]:
     if not parts:
         raise ValueError("path is empty; name at least one file")
     shared = [c for c in parts[0] if all(c in part for part in parts)]
@@ -138,21 +143,32 @@ def _joined(
     for column in shared:
         own = [part[column] for part in parts]
         if len({values.dtype.kind for values in own}) > 1:  # text in one of them
-            own = [np.array(_text(values), str) for values in own]
+            own = [np.array(text_cells(values), str) for values in own]
         joined[column] = np.concatenate(own)
-    return joined
+    alone = sorted({c for part in parts for c in part} - set(shared))
+    notes = []
+    if alone:
+        notes.append(
+            f"Columns that not all of {', '.join(names)} have are left out: "
+            f"{', '.join(alone)}."
+        )
+    return joined, notes
 
 
 def _cells(
-    path: Path, drop: Iterable[str], missing: Iterable[str], as_text: Iterable[str]
+    path: Path,
+    drop: Collection[str],
+    missing: Collection[str],
+    as_text: Collection[str],
+    label: str | None,
 ) -> dict[str, np.ndarray]:
     """Columns by name; dropped ones are not parsed."""
     if not path.exists():
         raise ValueError(f"{path} does not exist")
     if not path.is_file():
         raise ValueError(f"{path} is no file")
-    drop, as_text = set(drop), set(as_text)
-    blanks = {*BLANKS, *(one.strip().lower() for one in missing)}
+    drop = set(drop)
+    own = {one.strip().lower() for one in missing}
     if path.suffix.lower() == ".parquet":
         table = _parquet(path, drop)
     elif path.suffix.lower() in (".csv", ".tsv"):
@@ -160,7 +176,13 @@ def _cells(
     else:
         raise ValueError(f"{path} must be a .csv, .tsv or .parquet file")
     return {
-        name: _column(path, name, table.column(name), blanks, name in as_text)
+        name: _column(
+            path,
+            name,
+            table.column(name),
+            own.union(NO_LABEL if name == label else BLANKS),
+            name in as_text,
+        )
         for name in table.column_names
     }
 
@@ -175,7 +197,7 @@ def _column(
         column, kind = column.cast(pa.float64()), pa.float64()
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         values = column.cast(pa.float64()).to_numpy()
-        values = np.where([f"{v:g}" in blanks for v in values], np.nan, values)
+        values = np.where(np.isin(values, _numbers(blanks)), np.nan, values)
         _refuse_infinity(path, name, values)
         return values
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
@@ -187,10 +209,20 @@ def _column(
     cells = ["" if t.strip().lower() in blanks else t for t in texts]
     if text:
         return np.array([cell.strip() for cell in cells], str)
-    values = column_of_cells(cells)
+    values = column_of_cells(cells, ("",))  # the others were made so above
     if values.dtype.kind == "f":
         _refuse_infinity(path, name, values)
     return values
+
+
+def _numbers(words: set[str]) -> list[float]:
+    found = []
+    for word in words:
+        try:
+            found.append(float(word))
+        except ValueError:
+            continue
+    return found
 
 
 def _refuse_infinity(path: Path, name: str, values: np.ndarray) -> None:

@@ -126,3 +126,29 @@ def test_the_limit_is_the_header_s(tmp_path: Path, monkeypatch: object) -> None:
     monkeypatch.setattr(tables, "MOST_COLUMNS", 2)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="4 columns, more than 2"):
         read_table(write(tmp_path, TEXT), label="sick")
+
+
+def test_long_numbers_name_domains_and_gaps_exactly(tmp_path: Path) -> None:
+    path = write(tmp_path, "x,site,y\n1,1234567,0\n2,1234568,1\n")
+    assert read_table(path, label="y", domain="site").domains == ("1234567", "1234568")
+    table = pa.table({"x": [100000.4, -9999999.0, 1.0], "y": ["a", "b", "a"]})
+    pyarrow.parquet.write_table(table, tmp_path / "b.parquet")
+    marks = ["100000", "-9999999"]
+    read = read_table(tmp_path / "b.parquet", label="y", missing=marks)
+    np.testing.assert_array_equal(read.x["x"], [100000.4, np.nan, 1.0])
+
+
+def test_none_and_na_may_be_classes(tmp_path: Path) -> None:
+    data = read_table(write(tmp_path, "x,y\n1,none\n2,NA\n3,?\n"), label="y")
+    assert data.classes == ("NA", "none")
+    assert data.labelled.tolist() == [True, True, False]
+
+
+def test_several_files_say_what_they_do_not_share(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "q").mkdir()
+    a = write(tmp_path / "p", "x,y\n1,0\n")
+    b = write(tmp_path / "q", "x,y,z\n1,0,5\n")
+    data = read_table([a, b], label="y")
+    assert data.domains == (str(a), str(b))  # one name would make them one domain
+    assert any("left out: z" in note for note in data.notes)
