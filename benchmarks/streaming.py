@@ -43,15 +43,9 @@ def pictures(count: int) -> Iterator[Any]:
 
 
 def write(folder: Path, count: int) -> None:
-    """Writes the set, unless it is there."""
-    from da_zoo.data.array_record_header import read_header
+    """Writes the set."""
     from da_zoo.data.array_record_writer import write_array_records
 
-    if folder.exists():
-        rows = read_header(folder).rows
-        if rows != count:
-            raise SystemExit(f"{folder} holds {rows} rows, not {count}; remove it")
-        return
     labels = (str(row % CLASSES) for row in range(count))
     write_array_records(folder, pictures(count), labels)
 
@@ -85,17 +79,21 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
     data = data_of(arguments.folder, arguments.child)
     key = jax.random.key(0)
     if arguments.child == "grain":
-        seconds = train_with_grain(recipe, data, key, arguments)
+        seconds, busy = train_with_grain(recipe, data, key, arguments)
     else:
         options: dict[str, Any] = {"batch_size": BATCH, "workers": 1}
         da_zoo.fit(recipe, data, key, steps=2, **options)
+        busy = time.process_time()
         result = da_zoo.fit(recipe, data, key, steps=arguments.steps, **options)
-        seconds = result.fit_seconds
-    return {"rate": arguments.steps / seconds, "peak": peak_mib()}
+        seconds, busy = result.fit_seconds, time.process_time() - busy
+    steps = arguments.steps
+    return {"rate": steps / seconds, "busy": busy / steps, "peak": peak_mib()}
 
 
-def train_with_grain(recipe: Any, data: Any, key: Any, arguments: Any) -> float:
-    """A loop of one's own around ``make_train_step``."""
+def train_with_grain(
+    recipe: Any, data: Any, key: Any, arguments: Any
+) -> tuple[float, float]:
+    """A loop of one's own around ``make_train_step``: its wall and processor time."""
     import jax
 
     import da_zoo
@@ -109,11 +107,11 @@ def train_with_grain(recipe: Any, data: Any, key: Any, arguments: Any) -> float:
         step = da_zoo.make_train_step(phase.adapter)
         state, _ = step(state, next(batches))
         jax.block_until_ready(state.params)
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         for _ in range(arguments.steps):
             state, _ = step(state, next(batches))
         jax.block_until_ready(state.params)
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - busy
 
 
 def tell_rows(arguments: argparse.Namespace) -> None:
@@ -178,45 +176,57 @@ def kill_and_resume(arguments: argparse.Namespace, count: int) -> bool:
     return whole[: len(parts)] == parts
 
 
+def compared(
+    each: list[dict[str, float]], others: list[dict[str, float]], what: str
+) -> str:
+    """The median of ratios by round, and their range."""
+    ratios = [one[what] / two[what] for one, two in zip(each, others, strict=True)]
+    middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
+    return f"{middle:.2f} ({least:.2f} to {most:.2f})"
+
+
 def measure(arguments: argparse.Namespace) -> None:
     """Writes the set, trains in turn, and prints the table."""
     rows = int(arguments.gib * 2**30 / ROW)
     whole = arguments.folder
     whole.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(whole.parent).free
-    if not whole.exists() and free < 1.1 * rows * ROW + 2**30:
+    if whole.exists():
+        there = json.loads((whole / "header.json").read_text())["rows"]
+        if there != rows:
+            raise SystemExit(f"{whole} holds {there} rows, not {rows}; remove it")
+    elif free < 1.1 * rows * ROW + 2**30:
         raise SystemExit(
             f"{whole.parent} has {free / 2**30:.1f} GiB free, and the set needs "
             f"{1.1 * rows * ROW / 2**30 + 1:.1f}: name another --folder, or fewer --gib"
         )
-    start = time.perf_counter()
-    subprocess.run(child(arguments, "write"), check=True)
+    start, told = time.perf_counter(), "there already"
+    if not whole.exists():
+        subprocess.run(child(arguments, "write"), check=True)
+        told = f"written in {time.perf_counter() - start:.0f} s"
     size = sum(path.stat().st_size for path in whole.iterdir()) / 2**30
-    print(
-        f"{rows} rows, {size:.2f} GiB on disk, written in "
-        f"{time.perf_counter() - start:.0f} s",
-        flush=True,
-    )
+    print(f"{rows} rows, {size:.2f} GiB on disk, {told}", flush=True)
     found: dict[str, list[dict[str, float]]] = {mode: [] for mode in MODES}
     for round_ in range(arguments.rounds):
         for mode in MODES if round_ % 2 == 0 else MODES[::-1]:
-            told = subprocess.run(
+            row = subprocess.run(
                 child(arguments, mode), check=True, stdout=subprocess.PIPE, text=True
             )
-            found[mode].append(json.loads(told.stdout))
-            print(mode, told.stdout.strip(), file=sys.stderr, flush=True)
-    print("\n| rows come from | steps/s | by memory's | peak MiB |\n|---|--:|--:|--:|")
+            found[mode].append(json.loads(row.stdout))
+            print(mode, row.stdout.strip(), file=sys.stderr, flush=True)
+    print(
+        "\n| rows come from | steps/s | by memory's | processor s a step | by memory's "
+        "| peak MiB |\n|---|--:|--:|--:|--:|--:|"
+    )
     for mode, each in found.items():
         rate = statistics.median(one["rate"] for one in each)
-        ratios = [
-            one["rate"] / other["rate"]
-            for one, other in zip(each, found["memory"], strict=True)
-        ]
-        told = (
-            f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        )
+        busy = statistics.median(one["busy"] for one in each)
         peak = max(one["peak"] for one in each)
-        print(f"| {mode} | {rate:.2f} | {told} | {peak:.0f} |")
+        faster = compared(each, found["memory"], "rate")
+        dearer = compared(each, found["memory"], "busy")
+        print(
+            f"| {mode} | {rate:.2f} | {faster} | {busy:.2f} | {dearer} | {peak:.0f} |"
+        )
     same = kill_and_resume(arguments, 20)
     print(f"\nkilled and resumed, it went on with the very next example: {same}")
     if not same:
