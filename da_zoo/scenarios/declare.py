@@ -14,7 +14,16 @@ SECTIONS = ("every_domain", "domains", "tasks", "splits", "encoding")
 """Tables of a suite file that are read here."""
 READING = ("kind", "label", "drop", "columns", "domain", "missing", "options")
 SPLITS = ("test", "validation")
-DOMAIN = ("file", "test_file", "prepared", "part", "classes", *READING, *SPLITS)
+DOMAIN = (
+    "file",
+    "test_file",
+    "prepared",
+    "part",
+    "classes",
+    "missing_in",
+    *READING,
+    *SPLITS,
+)
 TASK = ("classes", "continuous", "threshold", "merge", "metric")
 
 
@@ -115,11 +124,23 @@ def _domain(
         prepared=str(prepared),
         part=str(table.get("part", "")),
         reading=_pairs(reading | dict(more)),
+        missing_in=_missing_in(table.get("missing_in", {}), where),
         encoding=_pairs(encoding),
         test=test,
         validation=float(validation),
         classes=_names(table.get("classes", ()), f"classes of {where}"),
     )
+
+
+def _missing_in(given: Any, where: str) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    table = _table(given, f"missing_in of {where}")
+    for column, values in table.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(
+                f"missing_in.{column} of {where} must be a list of values, got "
+                f"{values!r}"
+            )
+    return tuple((column, tuple(values)) for column, values in sorted(table.items()))
 
 
 def _pairs(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -41,6 +41,8 @@ class DeclaredDomain(Domain):
     """Which of the file's domains it is, where the file holds several."""
     reading: Options = ()
     """For :func:`da_zoo.data.readers.read.read`."""
+    missing_in: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    """Pairs of a table's column and the values that stand for none there."""
     encoding: Options = ()
     """For the encoder's ``fit``; the same on both sides of a scenario."""
     test: float | str = 0.25

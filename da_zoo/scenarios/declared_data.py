@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from da_zoo.data.domain_data import DomainData
+from da_zoo.data.domain_data import DomainData, fingerprint
+from da_zoo.data.table import Table
+from da_zoo.naming import choose
 from da_zoo.scenarios.declared import OWN, DeclaredDomain, DeclaredTask
 from da_zoo.scenarios.taxonomy import Side
 
@@ -128,6 +130,8 @@ def _part(
     data = _read(where, _stamp(where), frozen, task.reads_values)
     if domain.part:
         data = data.of(domain.part)
+    if domain.missing_in:
+        data = _blanked(data, domain)
     if data.labels is None:
         raise ValueError(
             f"domain {domain.pool!r}: {where} was read without labels; say which they "
@@ -153,6 +157,28 @@ def _part(
         data = data.take(np.flatnonzero(counted))
     kept = tuple(name for name in names if name)
     return SideRows(data, kept, tuple(notes))
+
+
+def _blanked(data: DomainData, domain: DeclaredDomain) -> DomainData:
+    """Takes values that stand for a missing one out of a table."""
+    table = data.x
+    if not isinstance(table, Table):
+        raise ValueError(
+            f"domain {domain.pool!r}: missing_in is for tables; {data.name} holds "
+            f"{data.kind}"
+        )
+    columns = {name: table[name] for name in table.names}
+    notes = list(data.notes)
+    for name, values in domain.missing_in:
+        own = choose(columns, name, f"missing_in column of {data.name}")
+        numbers = table.numeric(name)
+        wanted = [float(v) if numbers else str(v) for v in values]
+        gone = np.isin(own, wanted)
+        columns[name] = np.where(gone, np.nan if numbers else "", own)
+        if gone.any():
+            notes.append(f"{int(gone.sum())} values of {name} count as missing.")
+    mark = fingerprint(data.fingerprint, repr(domain.missing_in))
+    return data._replace(x=Table(columns), fingerprint=mark, notes=tuple(notes))
 
 
 def _stamp(where: str) -> tuple[Any, ...]:

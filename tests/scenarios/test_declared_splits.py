@@ -138,6 +138,25 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path):
     assert sum(len(split.rows) for split in data[3:6]) == 59
 
 
+def test_values_that_mean_missing_in_one_column(tmp_path):
+    lines = table(60, shift=3.0, seed=1).splitlines()
+    for row in (4, 9):
+        lines[row] = "0," + lines[row].split(",", 1)[1]
+    south = "\n".join(lines) + "\n"
+    before = built(write_suite(tmp_path, south=south))
+    text = SUITE.replace("[every_domain]", "[every_domain]\nmissing_in = {age = [0]}")
+    data = built(write_suite(tmp_path, text, south=south))
+    assert any("2 values of age count as missing" in note for note in data.notes)
+    assert data.target_train.pool[3, 0] == data.target_train.pool[8, 0] == 0.0
+    assert before.target_train.pool[3, 0] != 0.0
+    assert data.fingerprint != before.fingerprint
+    wrong = text.replace("age = [0]", "agee = [0]")
+    with pytest.raises(ValueError, match="did you mean 'age'"):
+        built(write_suite(tmp_path, wrong))
+    with pytest.raises(ValueError, match=r"missing_in.age .* must be a list"):
+        load_suite(write_suite(tmp_path, text.replace("[0]", "0")))
+
+
 def test_a_set_with_test_rows_of_its_own(tmp_path):
     draws = np.random.default_rng(0)
     for name, shift in (("a", 0), ("b", 2)):
