@@ -52,5 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("da-zoo: interrupted; the same command continues", file=sys.stderr)
+        more = "; the same command continues" if arguments.command == "bench" else ""
+        print(f"da-zoo: interrupted{more}", file=sys.stderr)
         return 130

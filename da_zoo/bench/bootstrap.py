@@ -26,7 +26,7 @@ FEWEST_SCENARIOS = 6
 """Below, an interval over scenarios says more about which were chosen than about the
 method, and none is given."""
 
-Groups = Sequence[Sequence[float] | Float[np.ndarray, " n"]]
+Groups = Sequence[Sequence[float] | Float[np.ndarray, " _"]]
 
 
 def hierarchical_bootstrap(

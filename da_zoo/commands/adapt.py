@@ -139,9 +139,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(note)
     print()
     print(_table(result.checks))
-    for checks in result.checks.values():
+    for name, checks in result.checks.items():
         for warning in checks.warnings:
-            print(warning)
+            print(f"{name}: {warning}")
     print(f"\nModel:  {result.folder}")
     print(f"Report: {result.report}")
     return 0

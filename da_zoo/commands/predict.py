@@ -36,6 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from da_zoo.pipeline import load
 
+    if arguments.out is not None:
+        out = Path(arguments.out)
+        if out.is_dir() or not out.absolute().parent.is_dir():
+            raise ValueError(f"--out {out} must be a file in a folder that is there")
     try:
         model = load(arguments.model)
     except FileNotFoundError as error:

@@ -137,7 +137,9 @@ def adapt(
             prepared,
             reading=told,
             labelled_target=trains and name == method,
-            wishes=Wishes(network, network_options, steps, batch_size, seed),
+            wishes=Wishes(
+                network, network_options, steps, batch_size, seed, target_labels
+            ),
             hyperparameters=hyperparameters if name == method else {},
         )
         for name in [*names, method]
@@ -192,7 +194,9 @@ def _changes(folder: Path, spec: Spec) -> list[str]:
         before = read_spec(folder)
     except (OSError, ValueError):
         return []
-    told = []
+    told: list[str] = []
+    if before.trained.get("target_labels") != spec.trained["target_labels"]:
+        return told  # with other labels read, the fingerprints differ anyway
     for side in ("source", "target"):
         then, now = before.trained.get(side), spec.trained[side]
         if isinstance(then, list) and then[:1] == now[:1] and then != now:

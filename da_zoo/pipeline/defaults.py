@@ -84,7 +84,7 @@ def _network(
         return "cnn1d", {}
     if len(shape) == 1 and told["network"] == "mlp":
         options = told.get("network_options", {})
-        return "mlp", {k: list(v) for k, v in options.items()}
+        return "mlp", dict(options)
     return "mlp", {"hidden": [128, 64]}
 
 

@@ -17,6 +17,8 @@ __all__ = ["Trained", "write_report"]
 
 DRAWN = 300
 """Rows of a domain that are drawn."""
+FEWEST_COMPARED = 8
+"""Rows of a side below which a distance of the domains means nothing."""
 
 
 class Trained(NamedTuple):
@@ -81,12 +83,17 @@ def _checks(models: Sequence[Trained]) -> Section:
     for name in models[-1].checks.numbers:
         values = [one.checks.numbers.get(name) for one in models]
         table.append([name, *("–" if v is None else f"{v:.3f}" for v in values)])
-    apart = [
-        distances(_some(one.source), _some(one.target))["proxy_a_distance"]
-        for one in models
-    ]
-    table.append(["distance of the domains (0 to 2)", *(f"{a:.2f}" for a in apart)])
-    warnings = [text for one in models for text in one.checks.warnings]
+    few = min(len(models[0].source), len(models[0].target)) < FEWEST_COMPARED
+    apart = (
+        ["–"] * len(models)
+        if few
+        else [
+            f"{distances(_some(one.source), _some(one.target))['proxy_a_distance']:.2f}"
+            for one in models
+        ]
+    )
+    table.append(["distance of the domains (0 to 2)", *apart])
+    warnings = [f"{one.name}: {text}" for one in models for text in one.checks.warnings]
     scored = any(name.startswith("target") for name in models[-1].checks.numbers)
     told = (
         "The rows called target are scores on the target's labels, which training did "

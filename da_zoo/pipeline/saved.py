@@ -4,6 +4,7 @@ The one says what it is, the other what it learned. No code is stored and nothin
 pickled, so a stranger's model can at worst be refused.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         "spec": model.spec._asdict(),
         "tree": tree,
     }
+    told["content"] = _digest(told)
     draft = folder / ".model.json.tmp"
     draft.write_text(json.dumps(told, allow_nan=False, indent=1), encoding="utf-8")
     draft.replace(description)
@@ -134,6 +136,10 @@ def read_spec(folder: str | Path) -> Spec:
     return _description(Path(folder))[0]
 
 
+def _digest(told: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def _description(folder: Path) -> tuple[Spec, Any, str]:
     path = folder / "model.json"
     if not path.is_file():
@@ -146,6 +152,8 @@ def _description(folder: Path) -> tuple[Spec, Any, str]:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["format"] != FORMAT:
             raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
+        if told.pop("content", None) != _digest(told):
+            raise ValueError("its content is not what was written")
         return _spec(told["spec"]), told["tree"], told["weights"]
     except (KeyError, TypeError, RecursionError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no model of ours: {error}") from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from da_zoo.data.domain_data import DomainData, in_order, make_domain_data, renumbered
 from da_zoo.data.label_values import as_values, has_fractions, parted
-from da_zoo.data.readers.read import guess, read
+from da_zoo.data.readers.read import BY_SUFFIX, guess, read
 from da_zoo.data.table import Table
 from da_zoo.naming import choose
 
@@ -86,11 +86,17 @@ def _is_path(given: Any) -> bool:
         whole = bool(given) and all(_is_path(one) for one in given)
         # A list of sentences is data; of names of files, or what should be, paths.
         return whole and any(
-            not isinstance(one, str) or Path(one).suffix or Path(one).exists()
+            not isinstance(one, str) or _names_a_file(one)
             for one in given[:100]
             if not isinstance(one, str) or (len(one) < 1000 and "\n" not in one)
         )
     return isinstance(given, str) or hasattr(given, "__fspath__")
+
+
+def _names_a_file(text: str) -> bool:
+    # "Mr. Smith said" has a suffix too, but none of a file's.
+    known = Path(text).suffix.lower() in BY_SUFFIX or text.startswith("tfds:")
+    return known or Path(text).exists()
 
 
 def _from_path(

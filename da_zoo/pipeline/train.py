@@ -30,6 +30,7 @@ class Wishes(NamedTuple):
     steps: int | None = None
     batch_size: int | None = None
     seed: int = 0
+    target_labels: str = "none"
 
 
 def make_spec(
@@ -94,6 +95,7 @@ def make_spec(
             if wishes.batch_size is None
             else wishes.batch_size,
             "seed": wishes.seed,
+            "target_labels": wishes.target_labels,
             "dtype": prepared.source.dtype.name,
             "source": [source.name, source.fingerprint, source.rows],
             "target": [target.name, target.fingerprint, target.rows],

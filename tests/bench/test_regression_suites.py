@@ -38,7 +38,10 @@ def test_the_suites_are_what_they_say():
     }
     assert not suite.needs_data
     assert load_suite("wine").needs_data
-    every = [*suite.scenarios, *load_suite("wine").scenarios]
+    wine = [
+        s for s in load_suite("wine").scenarios if s.name.endswith(("red", "white"))
+    ]
+    every = [*suite.scenarios, *wine]
     assert all(is_continuous(s) for s in every)
     assert all(s.label_sets == "closed" for s in every)
     assert not is_continuous(load_suite("embedded").scenarios[0])

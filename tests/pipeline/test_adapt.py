@@ -148,6 +148,9 @@ def test_data_that_changed_since_are_told(
     write(target, rows(2.0, 3))
     told = [n for n in adapt(source, target, **options).notes if "is not what" in n]
     assert len(told) == 1 and "b.csv" in told[0]
+    # Reading the labels too is no change of the file.
+    scored = adapt(source, target, target_labels="score", **options)
+    assert not any("is not what" in note for note in scored.notes)
 
 
 def test_a_regression_predicts_in_the_label_s_unit() -> None:
@@ -265,6 +268,8 @@ def test_the_command_line(
     )
     with (tmp_path / "p.csv").open(newline="") as file:
         assert list(csv.reader(file)) == lines
+    assert main(["predict", str(model), str(new), "--out", str(tmp_path)]) == 2
+    assert "must be a file" in capsys.readouterr().err
     assert main(["predict", str(tmp_path), str(new)]) == 2
     assert "no model.json" in capsys.readouterr().err
 
@@ -287,7 +292,7 @@ def test_a_domain_may_not_be_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_a_list_of_texts_is_no_list_of_paths() -> None:
-    texts = ["a good film", "bad", "fine", "awful"] * 5
+    texts = ["Mr. Smith likes it", "bad", "fine", "awful"] * 5
     sides = read_sides((texts, list("pnpn") * 5), texts)
     assert sides.source.kind == "text" and sides.target.rows == 20
 
@@ -298,3 +303,18 @@ def test_labels_that_are_not_finite_are_no_values() -> None:
     assert not sides.source.continuous
     with pytest.raises(ValueError, match="regression needs numbers"):
         read_sides((x, ["1", "2", "inf", "1"]), x, regression=True)
+
+
+def test_a_flipped_digit_of_the_description_is_seen(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    source, target = files
+    folder = tmp_path / "m"
+    adapt(source, target, label="sick", out=folder, baseline=False, **FAST)
+    description = folder / "model.json"
+    text = description.read_text(encoding="utf-8")
+    mean = str(json.loads(text)["spec"]["encoder"]["numbers"][0][1])
+    flipped = mean[:-1] + ("1" if mean[-1] != "1" else "2")
+    description.write_text(text.replace(mean, flipped), encoding="utf-8")
+    with pytest.raises(ValueError, match="not what was written"):
+        load(folder)

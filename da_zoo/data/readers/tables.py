@@ -111,7 +111,7 @@ def read_table(
                 f"{name}: column {column!r} cannot be an input and the label or domain"
             )
     if not wanted:
-        raise ValueError(f"{name} has no column beside {sorted(map(str, apart))}")
+        raise ValueError(f"{name} has no column beside {sorted(filter(None, apart))}")
     table = Table({column: cells[column] for column in wanted})
     return make_domain_data(
         name,
