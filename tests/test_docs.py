@@ -200,9 +200,9 @@ def test_the_commands_of_the_readme_exist(capsys):
         for line in block.splitlines()
         if line.startswith("da-zoo")
     ]
-    assert len(lines) == 6
+    assert len(lines) == 11
     for line in lines:
-        _parser().parse_args(shlex.split(line)[1:])
+        _parser().parse_args(shlex.split(line.split(" > ")[0])[1:])
     assert main(["list", "methods"]) == 0
     assert main(["show", "dann"]) == 0
     assert "@article{ganin2016domain" in capsys.readouterr().out
