@@ -5,11 +5,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from da_zoo.commands import adapt, advise, bench, data, predict, registry, results
+from da_zoo.commands import (
+    adapt,
+    advise,
+    bench,
+    data,
+    predict,
+    registry,
+    results,
+    select,
+)
 
 __all__ = ["main"]
 
-COMMANDS = (adapt, predict, data, bench, advise, results, registry)
+COMMANDS = (adapt, predict, data, bench, select, advise, results, registry)
 """Modules with one or two subcommands each, in the order in which help lists them."""
 
 

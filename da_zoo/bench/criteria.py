@@ -32,6 +32,7 @@ __all__ = [
     "infomax",
     "last_step",
     "mixval",
+    "reverse_validation",
     "snd",
     "source_validation",
 ]
@@ -49,7 +50,8 @@ class Candidate(NamedTuple):
 
     source_features: Float[np.ndarray, "v d"]
     """Of source validation rows."""
-    source_logits: Float[np.ndarray, "v k"]
+    source_logits: Float[np.ndarray, "v k"] | None
+    """None where the method has no head for the source's task."""
     source_labels: Int[np.ndarray, " v"]
     target_features: Float[np.ndarray, "m d"]
     """Of target validation rows, whose labels are not here."""
@@ -72,9 +74,19 @@ def last_step(candidate: Candidate) -> float:
     return float(candidate.step)
 
 
+def _source_logits(candidate: Candidate) -> Float[np.ndarray, "v k"]:
+    if candidate.source_logits is None:
+        raise ValueError("the method has no head for the source's task")
+    return candidate.source_logits
+
+
 def source_validation(candidate: Candidate) -> float:
-    """Accuracy on source rows that were held out, in [0, 1]."""
-    return accuracy(candidate.source_logits, candidate.source_labels)
+    """Accuracy on source rows that were held out, in [0, 1].
+
+    Raises:
+        ValueError: if the method has no head for the source's task.
+    """
+    return accuracy(_source_logits(candidate), candidate.source_labels)
 
 
 def entropy(candidate: Candidate) -> float:
@@ -173,7 +185,7 @@ def density_weights(candidate: Candidate) -> Float[np.ndarray, " v"]:
 
 
 def _losses(candidate: Candidate) -> np.ndarray:
-    wrong = candidate.source_logits.argmax(1) != candidate.source_labels
+    wrong = _source_logits(candidate).argmax(1) != candidate.source_labels
     return np.asarray(wrong, np.float64)
 
 
@@ -223,6 +235,34 @@ def mixval(candidate: Candidate) -> float:
     return float(np.mean([kind.mean() for kind in kinds if kind.size]))
 
 
+def reverse_validation(candidate: Candidate) -> float:
+    """How well the target's predicted classes teach the source's, in [0, 1].
+
+    A linear classifier is trained on target features with the predicted classes and
+    scored on the source's validation rows with their labels. The paper trains a whole
+    second model backwards; on stored features only its last layer is.
+
+    Raises:
+        ValueError: if the two tasks have other classes, so that none can be compared.
+
+    References:
+        Zhong et al., "Cross Validation Framework to Choose Amongst Models and Datasets
+        for Transfer Learning", ECML 2010.
+    """
+    if _source_logits(candidate).shape[1] != candidate.target_logits.shape[1]:
+        raise ValueError("reverse validation needs one task on both sides")
+    predicted = candidate.target_logits.argmax(1)
+    if len(np.unique(predicted)) == 1:
+        return float(np.mean(candidate.source_labels == predicted[0]))
+    features = np.asarray(candidate.target_features, np.float64)
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    deviation = np.where(deviation == 0, 1.0, deviation)
+    model = LogisticRegression(max_iter=200, C=0.1)
+    model.fit((features - mean) / deviation, predicted)
+    back = (np.asarray(candidate.source_features, np.float64) - mean) / deviation
+    return float(np.mean(model.predict(back) == candidate.source_labels))
+
+
 CRITERIA: dict[str, Callable[[Candidate], float]] = {
     "last_step": last_step,
     "source_validation": source_validation,
@@ -234,9 +274,9 @@ CRITERIA: dict[str, Callable[[Candidate], float]] = {
     "importance_weighted": importance_weighted,
     "dev": dev,
     "mixval": mixval,
+    "reverse_validation": reverse_validation,
 }
-"""By name. Reverse validation trains a second model for each candidate and is not
-among what can be computed afterwards."""
+"""By name."""
 
 RANKED = "last_step"
 """What the leaderboard ranks by, fixed in advance."""

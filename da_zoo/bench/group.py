@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from da_zoo.bench.checkpoints import Checkpoints
 from da_zoo.bench.clock import Clock
 from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.health import diagnose, warnings_of
+from da_zoo.bench.looks import lengths_of
 from da_zoo.bench.oracle import Oracle
 from da_zoo.bench.plan import NOT_SETTINGS, Cell, point
+from da_zoo.bench.portraits import portrait
 from da_zoo.bench.probe import adaptation_effect
 from da_zoo.bench.scoring import (
     METRICS,
@@ -23,14 +26,23 @@ from da_zoo.bench.scoring import (
     score_run,
 )
 from da_zoo.bench.streams import training_data
-from da_zoo.loop import FitResult, fit, phase_steps
+from da_zoo.loop import FitResult, fit
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
+from da_zoo.phases import OnState
 from da_zoo.registry import MethodSpec, ShallowSpec, build_recipe
 from da_zoo.scenarios import ScenarioData, Suite
 from da_zoo.settings import Continuous
+from da_zoo.types import Phase, TrainState
 
-__all__ = ["SCHEMA_VERSION", "GroupKeys", "group_keys", "na_rows", "run_groups"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "GroupKeys",
+    "GroupRows",
+    "group_keys",
+    "na_rows",
+    "run_groups",
+]
 
 SCHEMA_VERSION = 1
 MEASURED = (
@@ -52,6 +64,17 @@ class GroupKeys(NamedTuple):
 
     group: str
     rows: dict[int, str]
+
+
+class GroupRows(NamedTuple):
+    """What a group leaves."""
+
+    rows: list[dict[str, Any]]
+    """One per seed."""
+    logits: dict[str, np.ndarray]
+    """Of target-test rows, by ``seed_<n>``."""
+    checkpoints: dict[str, np.ndarray]
+    """See :mod:`da_zoo.bench.checkpoints`; empty where none were to be kept."""
 
 
 def _network(suite: Suite) -> tuple[str, dict[str, Any]]:
@@ -138,6 +161,7 @@ def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str,
         "metric": cell.scenario.target.task.metric,
         **dict.fromkeys(MEASURED),
         "majority_accuracy": None,
+        "source": source_hash(cell.method.factory.__module__),
         "hyperparameters": dict(cell.values),
         "network": {"name": name, **options},
         "group_width": None,
@@ -184,8 +208,9 @@ def run_groups(
     keys: list[GroupKeys],
     *,
     steps: int,
+    checkpoints: bool = False,
     on_metrics: Any = None,
-) -> list[tuple[list[dict[str, Any]], dict[str, np.ndarray]]]:
+) -> list[GroupRows]:
     """Trains and scores configurations of one method, as a sweep.
 
     Args:
@@ -194,10 +219,11 @@ def run_groups(
         data: by seed.
         keys: of each, from :func:`group_keys`.
         steps: of training.
+        checkpoints: keep what selection criteria need of each look.
         on_metrics: passed on to ``fit``.
 
     Returns:
-        For each group one row per seed, and target-test logits by ``seed_<n>``.
+        For each group its rows, logits and checkpoints.
     """
     cell = cells[0]
     method = _method(cell)
@@ -216,9 +242,9 @@ def run_groups(
         **_settings(cell),
     )
     streams, labelled = training_data(cell, ordered)
-    oracle = Oracle(
-        ordered * len(cells), phase_steps(recipe, steps), method.predicts_unknown
-    )
+    lengths = lengths_of(recipe, steps)
+    oracle = Oracle(ordered * len(cells), lengths, method.predicts_unknown)
+    keeper = Checkpoints(ordered * len(cells), cell.seeds, lengths)
     randomness = jax.vmap(jax.random.key)(jnp.asarray(cell.seeds))
     sweep = [point(one) for one in cells] if len(cells) > 1 else None
     batch_size = suite.defaults["batch_size"]
@@ -233,7 +259,7 @@ def run_groups(
             sweep=sweep,
             on_nonfinite="mark",
             on_metrics=on_metrics,
-            on_state=oracle.look,
+            on_state=_both(oracle, keeper) if checkpoints else oracle.look,
             name=cell.method.name,
         )
     effects = None
@@ -248,12 +274,13 @@ def run_groups(
             sweep=sweep,
         )
     members = len(cells) * len(cell.seeds)
+    looking = oracle.seconds + keeper.seconds
     trained = {
         "loop": "+".join(result.plan),
         "group_width": result.width,
         "steps": steps,
         "parameters": _parameters(result),
-        "fit_seconds": max(0.0, training.running - oracle.seconds) / members,
+        "fit_seconds": max(0.0, training.running - looking) / members,
         "compile_seconds": training.compiling / members,
     }
     groups = []
@@ -269,14 +296,24 @@ def run_groups(
             )
             member = number * len(cell.seeds) + i
             best = oracle.best(member, scores.get("accuracy"))
-            rows.append(row | scores | {"accuracy_oracle": best})
+            looks = {"accuracy_oracle": best, "curve": oracle.curve(member)}
+            rows.append(row | scores | looks)
             if predicted is not None:
                 effect = None if effects is None else float(effects[member])
                 rows[-1]["diagnostics"] = diagnose(result, at, own, predicted, effect)
                 rows[-1]["warnings"] = warnings_of(scores, effect)
+                rows[-1] |= portrait(result, at, own, predicted, features=i == 0)
                 logits[f"seed_{seed}"] = predicted
-        groups.append((rows, logits))
+        groups.append(GroupRows(rows, logits, keeper.arrays(number)))
     return groups
+
+
+def _both(oracle: Oracle, keeper: Checkpoints) -> OnState:
+    def look(phase: Phase, done: int, state: TrainState, members: np.ndarray) -> None:
+        oracle.look(phase, done, state, members)
+        keeper.look(phase, done, state, members)
+
+    return look
 
 
 def _parameters(result: FitResult) -> int:

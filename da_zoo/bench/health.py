@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from da_zoo.bench.probe import INERT
 from da_zoo.bench.rows import Row
@@ -22,7 +23,14 @@ from da_zoo.predicting import PREDICTION_BATCH
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import TrainState
 
-__all__ = ["WARNINGS", "Warned", "count_warnings", "diagnose", "warnings_of"]
+__all__ = [
+    "WARNINGS",
+    "Warned",
+    "count_warnings",
+    "diagnose",
+    "drawn_features",
+    "warnings_of",
+]
 
 WARNINGS = {
     "inert": "adaptation does not change what a training step does to the encoder",
@@ -61,7 +69,7 @@ def diagnose(
     splits = (data.source_test, data.target_test)
     if min(len(split.rows) for split in splits) >= LEAST_ROWS:
         source, target = (
-            _features(result, state, split, domain)
+            drawn_features(result, state, split, domain)
             for split, domain in zip(splits, ("source", "target"), strict=True)
         )
         found |= distances(source, target)
@@ -74,10 +82,18 @@ def diagnose(
     }
 
 
-def _features(
+def drawn_features(
     result: FitResult, state: TrainState, split: Split, domain: str
-) -> np.ndarray:
-    """Features of drawn rows, in one batch of the scorer's shape: nothing compiles."""
+) -> Float[np.ndarray, "n d"]:
+    """Returns features of drawn rows of a split.
+
+    Args:
+        result: of ``fit``.
+        state: of one run.
+        split: the rows; those of ``subsample(len(split.rows))`` are drawn.
+        domain: whose encoder and statistics to use.
+    """
+    # In one batch of the scorer's shape: nothing compiles.
     chosen = subsample(len(split.rows))
     x = split.x[chosen]
     padded = jnp.asarray(x[np.arange(PREDICTION_BATCH) % len(x)])

@@ -15,7 +15,7 @@ from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
 from da_zoo.bench.verdicts import Verdict, find_verdicts
 
-__all__ = ["FIELDS", "Leaderboard", "build_leaderboard"]
+__all__ = ["FIELDS", "Leaderboard", "build_leaderboard", "current_rows"]
 
 FIELDS = (
     "scenario",
@@ -130,7 +130,7 @@ def build_leaderboard(
         [('dann', 0.25), ('source_only', 0.0)]
     """
     notes = [f"{problem}." for problem in problems]
-    current, superseded = _current(rows)
+    current, superseded = current_rows(rows)
     if superseded:
         notes.append(
             f"{superseded} rows are of other runs of the same cells (fewer steps or "
@@ -180,11 +180,21 @@ def _cell_name(row: Row) -> str:
     return f"{row['method']} on {row['scenario']} ({row['track']}{fraction})"
 
 
-def _current(rows: Iterable[Row]) -> tuple[list[Row], int]:
+def current_rows(rows: Iterable[Row]) -> tuple[list[Row], int]:
     """Keeps one row group per cell: a folder may hold several runs of it.
 
     The longest training with the most seeds wins, so that a quick look after a long
     benchmark does not replace it; among equals the one that was written last.
+
+    Args:
+        rows: of a folder.
+
+    Returns:
+        The rows kept, and how many were not.
+
+    Example:
+        >>> current_rows([])
+        ([], 0)
     """
     cells: dict[tuple[Any, ...], dict[str, list[Row]]] = {}
     for row in rows:

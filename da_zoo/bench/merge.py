@@ -51,13 +51,14 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
                     "run its command again"
                 )
                 continue
-            if any(row["status"] == "ok" for row in own):
-                try:
-                    logits = source.load_logits(group)
-                except ValueError as error:  # else it would count as there, without
-                    problems.append(f"{source.folder}: {error}")
-                    continue
-                target.save_logits(group, logits)
+            try:
+                if any(row["status"] == "ok" for row in own):
+                    target.save_logits(group, source.load_logits(group))
+                if source.has_checkpoints(group):
+                    target.save_checkpoints(group, source.load_checkpoints(group))
+            except ValueError as error:  # else it would count as there, without
+                problems.append(f"{source.folder}: {error}")
+                continue
             target.append_group(own)
             copied += 1
     return copied, problems

@@ -4,45 +4,45 @@ It is stored beside the realistic accuracy and never ranked, and nothing is chos
 it: no checkpoint leaves this file.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from da_zoo.bench.clock import Clock
+from da_zoo.bench.looks import Looks
 from da_zoo.bench.scoring import answers, predict_split, run_state
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import Phase, TrainState
 
-__all__ = ["CHECKPOINTS", "Oracle"]
-
-CHECKPOINTS = 10
-"""Looks per phase, at most."""
+__all__ = ["Oracle"]
 
 
 class Oracle:
-    """Watches a training (``fit(on_state=oracle.look)``) and keeps its best accuracies.
+    """Watches a training (``fit(on_state=oracle.look)``) and keeps its accuracies.
 
     Args:
         data: of each run; runs of one scenario and several configurations repeat it.
-        lengths: steps of the phases.
+        lengths: steps of the phases, by name.
         predicts_unknown: whether the method has a class for the unknown.
 
     Example:
-        >>> Oracle([], [100]).best(0, 0.5)
+        >>> Oracle([], {"adapt": 100}).best(0, 0.5)
         0.5
     """
 
     def __init__(
         self,
         data: list[ScenarioData],
-        lengths: list[int],
+        lengths: Mapping[str, int],
         predicts_unknown: bool = False,
     ) -> None:
         self.seconds = 0.0
         """Spent looking, compilation apart, which is no part of training."""
         self._data = data
         self._predicts_unknown = predicts_unknown
-        self._gap = max(1, max(lengths, default=1) // CHECKPOINTS)
-        self._found: dict[int, float] = {}
-        self._next: dict[tuple[str, int], int] = {}
+        self._looks = Looks(lengths)
+        self._found: dict[int, dict[int, float]] = {}
 
     def look(
         self, phase: Phase, done: int, state: TrainState, members: np.ndarray
@@ -56,11 +56,8 @@ class Oracle:
     def _look(
         self, phase: Phase, done: int, state: TrainState, members: np.ndarray
     ) -> None:
-        for i, member in enumerate(map(int, members)):
-            if done < self._next.get((phase.name, member), 0):
-                continue
-            self._next[phase.name, member] = done + self._gap
-            own = run_state(state, (i,))
+        for i in self._looks.due(phase.name, done, members):
+            own, member = run_state(state, (i,)), int(members[i])
             split = self._data[member].target_test
             if split.labels.dtype.kind == "f":  # a regression has no accuracy
                 continue
@@ -69,12 +66,19 @@ class Oracle:
                 continue
             scored = answers(logits, self._data[member], self._predicts_unknown)
             hits = scored.argmax(1) == split.labels
-            self._found[member] = max(
-                self._found.get(member, 0.0), float(np.mean(hits))
-            )
+            step = self._looks.step(phase.name, done)
+            self._found.setdefault(member, {})[step] = float(np.mean(hits))
 
     def best(self, member: int, last: float | None) -> float | None:
         """Returns a run's best accuracy, its last one (None if it failed) included."""
         if last is None:
             return None
-        return max(last, self._found.get(member, 0.0))
+        return max([last, *self._found.get(member, {}).values()])
+
+    def curve(self, member: int) -> dict[str, list[Any]] | None:
+        """Returns a run's accuracies by steps since its start, or None without one."""
+        seen = self._found.get(member)
+        if not seen:
+            return None
+        rounded = [round(value, 4) for value in seen.values()]
+        return {"step": list(seen), "accuracy": rounded}

@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from da_zoo.bench.group import GroupKeys, group_keys, na_rows, run_groups
+from da_zoo.bench.group import (
+    GroupKeys,
+    GroupRows,
+    group_keys,
+    na_rows,
+    run_groups,
+)
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan, shard_of
 from da_zoo.bench.progress import bench_progress
@@ -36,9 +42,6 @@ network's step leaves a core idle. Results do not depend on it; seconds do."""
 BLOCK = 12
 """Methods that visit all scenarios before the next ones start: about as many as have
 their programs in memory at once (:data:`da_zoo.programs.MOST_PROGRAMS`)."""
-
-GroupRows = tuple[list[dict[str, Any]], dict[str, Any]]
-"""A group's rows and its logits."""
 
 
 class _Runner(NamedTuple):
@@ -114,6 +117,7 @@ def run(
     workers: int | None = None,
     shard: tuple[int, int] = (1, 1),
     retry_failed: bool = False,
+    checkpoints: bool = False,
     progress: bool = True,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
@@ -139,6 +143,8 @@ def run(
         shard: (i, n) runs the i-th of n shares of the plan, from 1; the folders are
             put together by ``da-zoo merge``.
         retry_failed: run groups again whose rows failed or ran out of time.
+        checkpoints: keep what :mod:`da_zoo.bench.select` needs of ten looks per phase;
+            groups without are run again. Some 2 MB a run.
         progress: draw a progress bar on stderr; where that is no terminal, write a line
             every :data:`da_zoo.bench.progress.EVERY` seconds.
 
@@ -200,25 +206,36 @@ def run(
                 done = store.complete_groups(
                     {k.group: c.seeds for c, k in expected}, retry=retry
                 )
+                if checkpoints:
+                    done = {
+                        k.group
+                        for c, k in expected
+                        if k.group in done and (c.undefined or _has_looks(store, c, k))
+                    }
                 # What is there already says nothing about the time of the rest.
                 waiting -= sum(k.group in done and not c.undefined for c, k in expected)
                 told.expect(waiting)
                 for batch in prepared:
                     if any(keys.group not in done for _, keys in batch):
                         work = _Work(batch, done)
-                        yield work, partial(_run_batch, batch, loaded, data, length)
+                        yield (
+                            work,
+                            partial(
+                                _run_batch, batch, loaded, data, length, checkpoints
+                            ),
+                        )
 
         for work, results in _in_order(pool, jobs(), workers or WORKERS):
             cell = work.batch[0][0]
             command = _command(cell, loaded, budget, length, data_dir)
             # Runs trained together depend on their number in the last digit: all
             # are run again, and what was there stays as it is.
-            for rows, logits in results:
-                if rows[0]["group"] in work.done:
+            for group in results:
+                if group.rows[0]["group"] in work.done:
                     continue
-                _keep([row | {"command": command} for row in rows], logits, store)
+                _keep(group, command, store)
                 ran += 1
-                failed += any(row["status"] == "failed" for row in rows)
+                failed += any(row["status"] == "failed" for row in group.rows)
                 name = f"{cell.scenario.name}: {cell.method.name}"
                 told.advance(name, 0 if cell.undefined else 1)
     board, report, problems = render(out)
@@ -305,6 +322,7 @@ def _run_batch(
     suite: Suite,
     data: dict[int, ScenarioData],
     steps: int,
+    checkpoints: bool,
 ) -> list[GroupRows]:
     """Runs groups together; whatever goes wrong becomes their rows' reason."""
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
@@ -312,17 +330,27 @@ def _run_batch(
     if not reason:
         try:
             runner = RUNNERS[type(cells[0].method)]
-            return runner.run(cells, suite, data, keys, steps=steps)
+            return runner.run(
+                cells, suite, data, keys, steps=steps, checkpoints=checkpoints
+            )
         except Exception as error:  # one group's failure never ends the benchmark
             status, reason = "failed", f"{type(error).__name__}: {error}"
-    return [(na_rows(c, suite, k, status, reason), {}) for c, k in batch]
+    return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
 
 
-def _keep(rows: list[dict[str, Any]], logits: dict[str, Any], store: RowStore) -> None:
-    """Writes a group: the logits first, so that complete rows have theirs."""
-    if logits:
-        store.save_logits(rows[0]["group"], logits)
-    store.append_group(rows)
+def _keep(group: GroupRows, command: str, store: RowStore) -> None:
+    """Writes a group: its arrays first, so that complete rows have theirs."""
+    name = group.rows[0]["group"]
+    if group.logits:
+        store.save_logits(name, group.logits)
+    if group.checkpoints:
+        store.save_checkpoints(name, group.checkpoints)
+    store.append_group([row | {"command": command} for row in group.rows])
+
+
+def _has_looks(store: RowStore, cell: Cell, keys: GroupKeys) -> bool:
+    """Whether checkpoints are there, or there are none to be had."""
+    return isinstance(cell.method, ShallowSpec) or store.has_checkpoints(keys.group)
 
 
 def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:

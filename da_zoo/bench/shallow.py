@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from da_zoo.bench.fingerprint import digest, source_hash
-from da_zoo.bench.group import SCHEMA_VERSION, GroupKeys, na_rows, versions
+from da_zoo.bench.group import SCHEMA_VERSION, GroupKeys, GroupRows, na_rows, versions
 from da_zoo.bench.health import LEAST_ROWS, warnings_of
 from da_zoo.bench.plan import Cell
+from da_zoo.bench.portraits import reliability
 from da_zoo.bench.scoring import score_run
 from da_zoo.data.splits import Split
 from da_zoo.diagnostics import class_shares, distances, mean_entropy, subsample
@@ -113,7 +114,8 @@ def run_shallow(
     keys: list[GroupKeys],
     *,
     steps: int,
-) -> list[tuple[list[dict[str, Any]], dict[str, np.ndarray]]]:
+    checkpoints: bool = False,
+) -> list[GroupRows]:
     """Fits and scores configurations of one shallow method.
 
     Args:
@@ -122,11 +124,12 @@ def run_shallow(
         data: by seed.
         keys: of each, from :func:`shallow_keys`.
         steps: not read: there are none.
+        checkpoints: not read: there is nothing to choose from.
 
     Returns:
-        For each group one row per seed, and target-test logits by ``seed_<n>``.
+        For each group its rows and logits.
     """
-    del steps
+    del steps, checkpoints
     return [
         _run_group(cell, suite, data, own)
         for cell, own in zip(cells, keys, strict=True)
@@ -135,14 +138,14 @@ def run_shallow(
 
 def _run_group(
     cell: Cell, suite: Suite, data: dict[int, ScenarioData], keys: GroupKeys
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+) -> GroupRows:
     rows, logits = [], {}
     blank = na_rows(cell, suite, keys, "ok", "")
     for seed, row in zip(cell.seeds, blank, strict=True):
         scores, predicted = _run(cell, data[seed], seed)
         rows.append(row | scores)
         logits[f"seed_{seed}"] = predicted
-    return rows, logits
+    return GroupRows(rows, logits, {})
 
 
 def _run(
@@ -182,5 +185,6 @@ def _run(
         "versions": versions() | _versions(),
         "diagnostics": _diagnose(adapter, data, predicted),
         "warnings": warnings_of(scores, None),
+        "reliability": reliability(predicted, data.target_test.labels),
     }
     return scores | fields, predicted

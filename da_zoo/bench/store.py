@@ -227,15 +227,37 @@ class RowStore:
         Returns:
             the file, ``logits/<group>.npz``.
         """
-        path = self._logits_path(group)
+        return self._save(
+            "logits",
+            group,
+            {
+                name: np.clip(array, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
+                for name, array in arrays.items()
+            },
+        )
+
+    def save_checkpoints(self, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
+        """Stores what selection criteria need of a group's checkpoints.
+
+        Args:
+            group: key of the row group.
+            arrays: of :meth:`da_zoo.bench.checkpoints.Checkpoints.arrays`.
+
+        Returns:
+            the file, ``checkpoints/<group>.npz``.
+        """
+        return self._save("checkpoints", group, arrays)
+
+    def has_checkpoints(self, group: str) -> bool:
+        """Whether a group's checkpoints are stored."""
+        return self._path("checkpoints", group).is_file()
+
+    def _save(self, kind: str, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
+        path = self._path(kind, group)
         path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
-        halves = {
-            name: np.clip(array, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
-            for name, array in arrays.items()
-        }
         with draft.open("wb") as file:
-            np.savez_compressed(file, **halves)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -248,7 +270,18 @@ class RowStore:
         Raises:
             ValueError: where the group has no logits, or the file is damaged.
         """
-        path = self._logits_path(group)
+        return self._load("logits", group)
+
+    def load_checkpoints(self, group: str) -> dict[str, np.ndarray]:
+        """Reads back what :meth:`save_checkpoints` stored.
+
+        Raises:
+            ValueError: where the group has none, or the file is damaged.
+        """
+        return self._load("checkpoints", group)
+
+    def _load(self, kind: str, group: str) -> dict[str, np.ndarray]:
+        path = self._path(kind, group)
         try:
             # Opened here: NumPy leaves a file that is no archive open.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -258,11 +291,11 @@ class RowStore:
                 f"{path} cannot be read ({error}): run the group again"
             ) from error
 
-    def _logits_path(self, group: str) -> Path:
+    def _path(self, kind: str, group: str) -> Path:
         # The name becomes a file name, so nothing but a key may come through.
         if not re.fullmatch(r"[0-9a-f]+", group):
             raise ValueError(f"group must be a hexadecimal key, got {group!r}")
-        return self.folder / "logits" / f"{group}.npz"
+        return self.folder / kind / f"{group}.npz"
 
 
 def _check_empty(folder: Path) -> None:

@@ -106,6 +106,11 @@ def add(commands: Any) -> None:
     bench.add_argument(
         "--retry-failed", action="store_true", help="run failed groups again"
     )
+    bench.add_argument(
+        "--checkpoints",
+        action="store_true",
+        help="keep what selection criteria need, for da-zoo select; some 2 MB a run",
+    )
     bench.add_argument("--no-progress", action="store_true", help="no progress bar")
     bench.set_defaults(run=run)
 
@@ -161,6 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
             workers=arguments.workers,
             shard=arguments.shard,
             retry_failed=arguments.retry_failed,
+            checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
         )
     print(result.leaderboard.to_text())

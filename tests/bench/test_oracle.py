@@ -13,8 +13,8 @@ from da_zoo.loop import fit
 
 
 def test_the_best_counts_the_last_and_a_failed_run_has_none():
-    oracle = Oracle([], [1000])
-    oracle._found = {0: 0.7, 1: 0.9}
+    oracle = Oracle([], {"adapt": 1000})
+    oracle._found = {0: {100: 0.7}, 1: {100: 0.9, 200: 0.1}}
     assert oracle.best(0, 0.8) == 0.8
     assert oracle.best(1, 0.8) == 0.9
     assert oracle.best(1, None) is None
@@ -22,7 +22,7 @@ def test_the_best_counts_the_last_and_a_failed_run_has_none():
 
 def test_looking_is_timed_without_its_compilation(monkeypatch):
     """The training's clock leaves compilation out as well: not twice."""
-    oracle = Oracle([], [1000])
+    oracle = Oracle([], {"adapt": 1000})
 
     def look(*_):
         time.sleep(0.1)

@@ -1,0 +1,183 @@
+import json
+
+import numpy as np
+import pytest
+
+from da_zoo.bench.criteria import CRITERIA
+from da_zoo.bench.run import run
+from da_zoo.bench.select import Judged, choose, judge, judged_of, selection_tables
+from da_zoo.bench.store import RowStore
+from da_zoo.bench.tuned import tuned_tables
+from da_zoo.cli import main
+
+
+def judged(step=100, accuracy=0.5, *, value=0.0, configuration=0, **fields):
+    one = Judged(
+        "s", "U", None, "dann", 0, configuration, step, False, {}, accuracy, 0.4
+    )
+    criteria = {"last_step": float(step), "entropy": value}
+    return one._replace(criteria=criteria, **fields)
+
+
+def test_regret_is_what_the_best_had_more():
+    candidates = [judged(100, 0.8, value=1), judged(200, 0.6, value=2)]
+    choice = choose(candidates, "entropy")
+    assert choice.chosen.step == 200
+    assert choice.regret == pytest.approx(0.2)
+    assert choice.correlation == pytest.approx(-1)
+
+
+def test_a_collapsed_checkpoint_is_never_chosen_while_another_stands():
+    sure = judged(200, 0.1, value=9, collapsed=True)
+    choice = choose([judged(100, 0.6, value=1), sure], "entropy")
+    assert (choice.chosen.accuracy, choice.rejected) == (0.6, 1)
+    assert choose([sure], "entropy").chosen is sure
+
+
+def test_the_last_step_is_the_defaults_last():
+    candidates = [
+        judged(step, 0.5, configuration=number)
+        for number in (0, 1)
+        for step in (100, 200)
+    ]
+    chosen = choose(candidates, "last_step").chosen
+    assert (chosen.configuration, chosen.step) == (0, 200)
+
+
+def test_an_undefined_criterion_chooses_nothing():
+    assert choose([judged()], "mixval") is None
+    table = selection_tables([judged()])[0]["tables"][0]
+    line = next(x for x in table["criteria"] if x["criterion"] == "mixval")
+    assert line["runs"] == 0 and line["regret_mean"] is None
+    assert table["criteria"][-1]["runs"] == 0  # below those that say something
+
+
+def test_known_quantiles_of_regret():
+    units = []
+    for seed in range(10):
+        good = judged(100, 0.9, value=0, seed=seed)
+        units += [good, judged(200, 0.9 - seed / 100, value=1, seed=seed)]
+    tables, choices = selection_tables(units)
+    line = next(
+        x for x in tables["tables"][0]["criteria"] if x["criterion"] == "entropy"
+    )
+    assert line["regret_mean"] == pytest.approx(0.045)
+    assert line["regret_max"] == pytest.approx(0.09)
+    assert line["regret_p95"] == pytest.approx(np.quantile(np.arange(10) / 100, 0.95))
+    assert line["below_source_only"] == 0.0
+    assert len([c for c in choices if c.criterion == "entropy"]) == 10
+
+
+def test_a_seed_does_not_choose_what_it_reports():
+    """Seed 0 alone likes configuration 1: the others' choice must stand for it."""
+    runs = [
+        judged(
+            100,
+            0.9 if configuration else 0.5,
+            value=float(configuration == (seed == 0)),
+            configuration=configuration,
+            seed=seed,
+        )
+        for seed in range(4)
+        for configuration in (0, 1)
+    ]
+    table = next(x for x in tuned_tables(runs) if x["criterion"] == "entropy")
+    assert table["accuracy"]["mean"] == pytest.approx(0.5)
+    assert table["configurations"] == {"0": 4}
+
+
+def test_tuning_that_helps_is_seen_and_collapse_comes_last():
+    runs = [
+        judged(
+            100,
+            accuracy,
+            value=value,
+            configuration=number,
+            seed=seed,
+            collapsed=number == 2,
+        )
+        for seed in range(3)
+        for number, (accuracy, value) in enumerate([(0.5, 1), (0.7, 2), (0.1, 9)])
+    ]
+    table = next(x for x in tuned_tables(runs) if x["criterion"] == "entropy")
+    assert table["gain"]["mean"] == pytest.approx(0.2)
+    assert table["configurations"] == {"1": 3}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("select") / "results"
+    run(
+        "embedded",
+        methods=["source_only", "dann"],
+        scenarios=["plain_to_rot30"],
+        tracks=["U"],
+        seeds=2,
+        steps=40,
+        out=out,
+        checkpoints=True,
+        progress=False,
+    )
+    return out
+
+
+def test_the_last_checkpoint_is_the_row(folder):
+    store = RowStore.open(folder, create=False)
+    rows = {r["seed"]: r for r in store.read()[0] if r["method"] == "dann"}
+    found = judged_of(store, rows.values())
+    for seed, row in rows.items():
+        last = max((c for c in found if c.seed == seed), key=lambda c: c.step)
+        assert last.accuracy == pytest.approx(row["accuracy"], abs=1e-6)
+        assert set(last.criteria) == set(CRITERIA)
+        assert all(value is not None for value in last.criteria.values())
+
+
+def test_criteria_never_see_a_target_label(folder):
+    """What is stored of the target is its predictions; labels are the source's."""
+    store = RowStore.open(folder, create=False)
+    group = next(r["group"] for r in store.read()[0] if r["method"] == "dann")
+    names = {name.split("/")[2] for name in store.load_checkpoints(group)}
+    assert {n for n in names if "label" in n} == {"source_labels"}
+
+
+def test_the_command_writes_what_the_report_reads(folder, capsys):
+    assert main(["select", str(folder)]) == 0
+    assert "last_step" in capsys.readouterr().out
+    table = json.loads((folder / "selection.json").read_text())
+    assert table["ranked"] == "last_step"
+    assert {x["criterion"] for x in table["tables"][0]["criteria"]} == set(CRITERIA)
+    first = (folder / "selection.csv").read_text().splitlines()[0]
+    assert first.startswith("criterion,scenario,track")
+
+
+def test_groups_without_checkpoints_are_run_again(folder, tmp_path):
+    group = next((folder / "checkpoints").glob("*.npz"))
+    group.unlink()
+    again = run(
+        "embedded",
+        methods=["source_only", "dann"],
+        scenarios=["plain_to_rot30"],
+        tracks=["U"],
+        seeds=2,
+        steps=40,
+        out=folder,
+        checkpoints=True,
+        progress=False,
+    )
+    assert again.ran == 1 and group.is_file()
+
+
+def test_a_folder_without_checkpoints_says_how_to_get_them(tmp_path, capsys):
+    RowStore.open(tmp_path)
+    assert main(["select", str(tmp_path)]) == 2
+    assert "--checkpoints" in capsys.readouterr().err
+
+
+def test_a_criterion_that_cannot_be_computed_is_none():
+    from da_zoo.bench.criteria import Candidate
+
+    x = np.eye(4)
+    blind = Candidate(x, None, np.arange(4), x, x, step=1)
+    found = judge(blind)
+    assert found["source_validation"] is None and found["dev"] is None
+    assert found["entropy"] is not None
