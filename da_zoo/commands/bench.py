@@ -43,7 +43,8 @@ def add(commands: Any) -> None:
         "--methods",
         type=names,
         metavar="A,B",
-        help="default: all but the shallow ones; shallow: those",
+        help="default: all but the shallow ones; shallow: those. The baselines are "
+        "added",
     )
     bench.add_argument(
         "--method",
@@ -51,7 +52,13 @@ def add(commands: Any) -> None:
         default=[],
         metavar="MODULE:FACTORY",
         help="a method of your own, by its Python path (imports, and so runs, the "
-        "module); beside --methods, or beside the baselines where those are not given",
+        "module); beside --methods, if given, and the baselines",
+    )
+    bench.add_argument(
+        "--no-baselines",
+        action="store_true",
+        help="run what --methods names alone, without source_only and target_only, "
+        "which gains are measured from",
     )
     bench.add_argument("--scenarios", type=names, metavar="A,B", help="default: all")
     bench.add_argument("--seeds", type=int, metavar="N", help="default: the budget's")
@@ -147,8 +154,9 @@ def run(arguments: argparse.Namespace) -> int:
     own = [import_method(path) for path in arguments.method]
     methods = arguments.methods
     if own:
-        chosen = ["source_only", "target_only"] if methods is None else methods
-        methods = [*chosen, *(spec.name for spec in own)]
+        methods = [*(methods or ()), *(spec.name for spec in own)]
+    if methods is not None and not arguments.no_baselines:
+        methods = _with_baselines(methods, arguments.tracks, own)
     with registered(own):
         result = bench.run(
             arguments.suite,
@@ -178,6 +186,21 @@ def run(arguments: argparse.Namespace) -> int:
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0
+
+
+def _with_baselines(
+    methods: Sequence[str], tracks: Sequence[str], own: Sequence[Any]
+) -> list[str]:
+    """Adds what gains are measured from: alone, an accuracy says little."""
+    from da_zoo.bench.summary import BASELINES
+    from da_zoo.methods import METHODS
+
+    # Shallow methods have a baseline of their own kind.
+    deep = {*METHODS, *(spec.name for spec in own)}
+    if deep.isdisjoint(methods):
+        return list(methods)
+    baselines = [name for track, name in BASELINES.items() if track in tracks]
+    return list(dict.fromkeys([*baselines, *methods]))
 
 
 def _nothing(rows: Sequence[Any]) -> str:

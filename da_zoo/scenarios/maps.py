@@ -54,6 +54,19 @@ def _blend(grey: Grey, draws: Draws) -> Colour:
     return np.abs(_colour(grey) - _crops(len(grey), draws))
 
 
+def _turned(degrees: float) -> Callable[[Grey, Draws], Colour]:
+    """All by one angle: a step on the axis of the suite "graded_rotation"."""
+
+    def render(grey: Grey, draws: Draws) -> Colour:
+        del draws
+        turned = [
+            ndimage.rotate(image, degrees, reshape=False, order=1) for image in grey
+        ]
+        return _colour(np.clip(np.stack(turned), 0.0, 1.0))
+
+    return render
+
+
 def _rotate(low: float, high: float) -> Callable[[Grey, Draws], Colour]:
     def render(grey: Grey, draws: Draws) -> Colour:
         angles = draws.uniform(low, high, size=len(grey))
@@ -102,10 +115,18 @@ def _pointwise(function: Callable[[Grey], Any]) -> Callable[[Grey, Draws], Colou
 
 IMAGE_MAPS: dict[str, Callable[[Grey, Draws], Colour]] = {
     "plain": _pointwise(lambda g: g),
+    "over02": _over(0.2),
+    "over04": _over(0.4),
+    "over06": _over(0.6),
     "over07": _over(0.7),
+    "over08": _over(0.8),
     "over10": _over(1.0),
     "blend": _blend,
     "rot30": _rotate(20.0, 40.0),
+    **{
+        f"turned{degrees}": _turned(float(degrees))
+        for degrees in (15, 30, 45, 60, 75, 90)
+    },
     "contrast": _pointwise(lambda g: 0.3 * g + 0.5),
     "invert": _pointwise(lambda g: 1.0 - g),
     "thick": _thick,

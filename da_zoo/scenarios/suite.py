@@ -39,6 +39,7 @@ KEYS = {
         "description",
         "label_fractions",
         "defaults",
+        "defaults_from",
         "pairs",
         "scenarios",
         *SECTIONS,
@@ -251,10 +252,23 @@ def load_suite(name: str | Path) -> Suite:
     return _suite(table, path, shipped)
 
 
+def _defaults(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A suite's own [defaults], or those of the shipped suite that it names."""
+    if "defaults_from" not in table:
+        own: Mapping[str, Any] = table.get("defaults", {})
+        return own
+    if "defaults" in table:
+        raise ValueError(
+            f"{name} has defaults_from and [defaults]: one table is for all scenarios, "
+            "so copy what you want of the other suite's"
+        )
+    return load_suite(str(table["defaults_from"])).defaults
+
+
 def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:
     check_names(table, KEYS["suite"], f"key in {path.name}")
     known = declare(table, path.name, "" if shipped else path.absolute().parent)
-    defaults = table.get("defaults", {})
+    defaults = _defaults(table, path.name)
     for needed in REQUIRED:
         if needed not in defaults:
             raise ValueError(f"{path.name}: [defaults] lacks {needed!r}")

@@ -230,3 +230,28 @@ def test_a_suite_file_of_ones_own(tmp_path):
     with pytest.raises(ValueError, match="unknown suite 'embeded'; did you mean"):
         load_suite("embeded")
     assert {"digits", "embedded", "embedded_full", "regression"} <= set(list_suites())
+
+
+def test_one_table_of_defaults_can_be_another_suite_s(tmp_path):
+    path = tmp_path / "mine.toml"
+    scenarios = HEAD[HEAD.index("[[scenarios]]") :]
+    side = 'target = { pool = "digits8", task = "parity" }\n'
+    path.write_text('defaults_from = "embedded"\n' + scenarios + side)
+    assert load_suite(path).defaults == load_suite("embedded").defaults
+    path.write_text('defaults_from = "embedded"\n' + HEAD + side)
+    with pytest.raises(ValueError, match=r"defaults_from and \[defaults\]"):
+        load_suite(path)
+    path.write_text('defaults_from = "embeded"\n' + scenarios + side)
+    with pytest.raises(ValueError, match="did you mean 'embedded'"):
+        load_suite(path)
+
+
+@pytest.mark.parametrize("name", ["graded_rotation", "graded_photographs"])
+def test_every_step_of_a_graded_axis_lies_farther_off(name):
+    first, *steps = load_suite(name).scenarios
+    assert first.case == 1 and {s.case for s in steps} == {3}
+    plain = build(first, seed=0).target_test
+    moved = [build(step, seed=0).target_test for step in steps]
+    assert all((m.labels == plain.labels).all() for m in moved)
+    distances = [float(np.mean((m.x - plain.x) ** 2)) for m in moved]
+    assert distances == sorted(distances) and distances[0] > 0
