@@ -86,8 +86,9 @@ def restore(told: Mapping[str, Any]) -> Encoder:
         ValueError: if the values are no encoder's.
 
     Example:
+        >>> import numpy as np
         >>> told = {"encoder": "features", "normalise": "none", "mean": [0.0]}
-        >>> restore(told | {"deviation": [1.0]}).apply([[3.0]]).tolist()
+        >>> restore(told | {"deviation": [1.0]}).apply(np.array([[3.0]])).tolist()
         [[3.0]]
     """
     values = dict(told)
