@@ -207,11 +207,7 @@ def run(
                     {k.group: c.seeds for c, k in expected}, retry=retry
                 )
                 if checkpoints:
-                    done = {
-                        k.group
-                        for c, k in expected
-                        if k.group in done and (c.undefined or _has_looks(store, c, k))
-                    }
+                    done = {group for group in done if store.has_checkpoints(group)}
                 # What is there already says nothing about the time of the rest.
                 waiting -= sum(k.group in done and not c.undefined for c, k in expected)
                 told.expect(waiting)
@@ -233,7 +229,7 @@ def run(
             for group in results:
                 if group.rows[0]["group"] in work.done:
                     continue
-                _keep(group, command, store)
+                _keep(group, command, store, checkpoints)
                 ran += 1
                 failed += any(row["status"] == "failed" for row in group.rows)
                 name = f"{cell.scenario.name}: {cell.method.name}"
@@ -338,19 +334,16 @@ def _run_batch(
     return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
 
 
-def _keep(group: GroupRows, command: str, store: RowStore) -> None:
+def _keep(group: GroupRows, command: str, store: RowStore, checkpoints: bool) -> None:
     """Writes a group: its arrays first, so that complete rows have theirs."""
     name = group.rows[0]["group"]
     if group.logits:
         store.save_logits(name, group.logits)
-    if group.checkpoints:
+    if checkpoints:  # also where there are none: they were asked for
         store.save_checkpoints(name, group.checkpoints)
     store.append_group([row | {"command": command} for row in group.rows])
 
 
-def _has_looks(store: RowStore, cell: Cell, keys: GroupKeys) -> bool:
-    """Whether checkpoints are there, or there are none to be had."""
-    return isinstance(cell.method, ShallowSpec) or store.has_checkpoints(keys.group)
 
 
 def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:
