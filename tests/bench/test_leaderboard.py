@@ -101,6 +101,30 @@ def test_failed_runs_enter_no_average_and_stay_visible(board):
     assert sum(row["status"] == "failed" for row in board.rows) == 6
 
 
+def test_the_oracle_column_moves_nothing_that_is_ranked():
+    rows = make_rows()
+    board = build_leaderboard(rows)
+    dreamt = build_leaderboard([row | {"accuracy_oracle": 1.0} for row in rows])
+    for name in ("cases", "scenarios", "verdicts", "standings", "notes"):
+        assert getattr(dreamt, name) == getattr(board, name), name
+
+
+def test_numbers_of_runs_that_did_not_finish_move_nothing():
+    """A failed run may have got as far as a score: it is not one."""
+    rows = make_rows()
+    broken = [row for row in rows if row["method"] == "dann" and row["seed"] == 0]
+    others = [row for row in rows if row not in broken]
+
+    def failed(accuracy):
+        return build_leaderboard(
+            [*others, *(r | {"status": "failed", "accuracy": accuracy} for r in broken)]
+        )
+
+    low, high = failed(0.0), failed(1.0)
+    for name in ("cases", "scenarios", "verdicts", "standings"):
+        assert getattr(low, name) == getattr(high, name), name
+
+
 def test_undefined_cells_have_no_numbers(board):
     summary = of(board.cases, "fine_tuning", case=3, track="U")
     assert summary.accuracy is summary.gain is summary.fit_seconds is None
