@@ -2,6 +2,7 @@
 #
 #   make bench [ARGS="--methods dann,deep_coral --seeds 3"]   the benchmark
 #   make test  [ARGS="tests/losses -k coral"]                 the test suite
+#   make browser                                          the report in Chromium
 #   make docs                                             pages and tables of methods
 #   make lint | types | clean
 #   make peers [ARGS="--works W3 --pairs 5"]                  side by side with torch
@@ -28,9 +29,10 @@ REQUIREMENTS := pyproject.toml constraints.txt
 CREATED := $(VENV)/.stamp-created
 FOR_RUN := $(VENV)/.stamp-run
 FOR_TEST := $(VENV)/.stamp-test
+FOR_BROWSER := $(VENV)/.stamp-browser
 PEERS := .venv-peers
 
-.PHONY: help bench test docs lint types peers clean
+.PHONY: help bench test browser docs lint types peers clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,7 +41,11 @@ bench: $(FOR_RUN)
 	@$(BIN)/da-zoo bench $(ARGS)
 
 test: $(FOR_TEST)
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser" $(ARGS)
+
+# Skips, and says why, where there is no chromium on the PATH.
+browser: $(FOR_BROWSER)
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 # From the registries; a test compares them.
 docs: $(FOR_RUN)
@@ -91,6 +97,11 @@ $(FOR_TEST): $(REQUIREMENTS) | $(CREATED)
 		"a few minutes, this once ..."
 	@$(INSTALL) -e '.[test,lint]'
 	@touch $(FOR_RUN) $@
+
+$(FOR_BROWSER): $(FOR_TEST)
+	@echo "Installing Playwright into $(VENV), without its browsers ..."
+	@$(INSTALL) -e '.[browser]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

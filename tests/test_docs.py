@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from da_zoo import METHODS
+from da_zoo import METHODS, plot
+from da_zoo.bench.store import RowStore
 from da_zoo.catalogue import catalogue
 from da_zoo.cli import _parser, main
 from da_zoo.methods.pretraining import PRETRAINING
 from da_zoo.programs import forget_programs
+from tests.bench.fake_rows import make_rows
 from tests.models.formula import write_state
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,6 +161,25 @@ def test_the_example_of_the_interpretability_page_runs(capsys):
     ]
     assert similar == sorted(similar, reverse=True)  # as the page concludes
     assert told[6:] == maps
+
+
+def test_the_examples_of_the_page_on_plots_run(tmp_path, monkeypatch):
+    store = RowStore.open(tmp_path / "results")
+    groups: dict = {}
+    for row in make_rows(seeds=3):
+        groups.setdefault(row["group"], []).append(row)
+    for rows in groups.values():
+        store.append_group(rows)
+    monkeypatch.chdir(tmp_path)
+    values: dict = {}
+    for block in blocks("docs/plots.md", "python"):
+        exec(block, values)
+    assert (tmp_path / "gains.pdf").stat().st_size > 1000
+    assert len(values["figure"].axes) == 4
+    values["plt"].close("all")
+    text = (ROOT / "docs/plots.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", text, flags=re.M)
+    assert sorted([*listed, "load"]) == sorted(plot.__all__)
 
 
 def test_the_example_of_the_text_page_runs():

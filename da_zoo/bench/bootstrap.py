@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 
 from da_zoo.bench.statistics import Interval, interquartile_mean
 
 __all__ = [
     "DRAWS",
     "FEWEST_SCENARIOS",
+    "expanded_percentiles",
     "hierarchical_bootstrap",
     "iqm_interval",
     "probability_of_improvement",
@@ -85,6 +87,38 @@ def _iqm(means: Float[np.ndarray, "m k"]) -> Float[np.ndarray, " m"]:
     return inner.mean(axis=1)
 
 
+def expanded_percentiles(
+    drawn: Float[np.ndarray, " m"], count: int, *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Returns the percentiles of a bootstrap that cover as often as they say.
+
+    Plain ones are too narrow for few scenarios, 90 % in place of 95 at six: a resample
+    varies by a factor (k - 1) / k less than a sample, and a normal quantile takes the
+    spread for known. Percentiles further out undo both, as Student's t does for a mean,
+    and never leave the range of the draws.
+
+    Args:
+        drawn: of :func:`hierarchical_bootstrap`.
+        count: k, the scenarios that were resampled; at least 2.
+        confidence: in (0, 1).
+
+    Example:
+        >>> drawn = np.linspace(0.0, 1.0, 10_001)
+        >>> [round(bound, 4) for bound in expanded_percentiles(drawn, 6)]
+        [0.0024, 0.9976]
+        >>> [round(bound, 3) for bound in expanded_percentiles(drawn, 10_000)]
+        [0.025, 0.975]
+
+    References:
+        Hesterberg, "What Teachers Should Know About the Bootstrap", The American
+        Statistician 2015, section 5.3.
+    """
+    quantile = stats.t.ppf(0.5 + confidence / 2, df=count - 1)
+    tail = stats.norm.sf(np.sqrt(count / (count - 1)) * quantile)
+    low, high = np.quantile(drawn, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
 def iqm_interval(
     groups: Groups, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
 ) -> Interval:
@@ -92,7 +126,7 @@ def iqm_interval(
 
     Args:
         groups: for each scenario the values of its seeds, such as gaps closed.
-        confidence: in (0, 1), of the percentile interval.
+        confidence: in (0, 1), of the interval, see :func:`expanded_percentiles`.
         draws: of the bootstrap.
         seed: of its generator.
 
@@ -120,8 +154,8 @@ def iqm_interval(
     middle = interquartile_mean(means)
     if len(means) < FEWEST_SCENARIOS:
         return Interval(middle, None, None, len(means))
-    low, high = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(middle, float(low), float(high), len(means))
+    low, high = expanded_percentiles(drawn, len(means), confidence=confidence)
+    return Interval(middle, low, high, len(means))
 
 
 def probability_of_improvement(
@@ -159,5 +193,5 @@ def probability_of_improvement(
     share = float(np.mean([own.mean() for own in wins]))
     if len(wins) < FEWEST_SCENARIOS:
         return Interval(share, None, None, len(wins))
-    low, high = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(share, float(low), float(high), len(wins))
+    low, high = expanded_percentiles(drawn, len(wins), confidence=confidence)
+    return Interval(share, low, high, len(wins))

@@ -1,0 +1,121 @@
+"""Confidence against accuracy: whether probabilities mean what they say."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from da_zoo.bench.rows import Row
+from da_zoo.interpret.figures import plain_text
+from da_zoo.plot.results import Results, rows_of, rows_with, scenario_title
+from da_zoo.plot.style import GREY, drawing, legend, marks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["reliability"]
+
+
+def reliability(
+    results: Results,
+    *,
+    scenario: str | None = None,
+    track: str | None = None,
+    label_fraction: float | None = None,
+    method: str | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draws accuracy over confidence in bins, the rows of all seeds put together.
+
+    Args:
+        results: a leaderboard or its rows, with ``reliability``: ``count``,
+            ``confidence`` and ``accuracy`` of equal bins, null where a bin is empty.
+        scenario: None takes the first there is.
+        track: "U" or "F"; None takes the first.
+        label_fraction: in track F; None takes the first.
+        method: None draws all.
+        ax: to draw on; None makes a figure.
+
+    Returns:
+        The axes, both in percent. On the diagonal a model is right as often as it
+        expects; below it is overconfident. The size of a dot is its share of rows.
+
+    Raises:
+        ValueError: if no run has such bins.
+
+    Example:
+        >>> cell = {"scenario": "s", "track": "U", "label_fraction": None, "seed": 0}
+        >>> cell |= {"method": "dann", "status": "ok", "configuration": 0}
+        >>> bins = {
+        ...     "count": [0, 8],
+        ...     "confidence": [None, 0.75],
+        ...     "accuracy": [None, 0.5],
+        ... }
+        >>> ax = reliability([cell | {"reliability": bins, "accuracy": 0.5}])
+        >>> ax.lines[-1].get_xdata().tolist(), ax.lines[-1].get_ydata().tolist()
+        ([75.0], [50.0])
+
+    References:
+        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    rows = rows_with(
+        rows_of(results),
+        "reliability",
+        scenario=scenario,
+        track=track,
+        label_fraction=label_fraction,
+        method=method,
+    )
+    first = rows[0]
+    table = ("scenario", "track", "label_fraction")
+    methods: dict[str, list[Row]] = {}
+    for row in rows:
+        if [row[f] for f in table] == [first[f] for f in table]:
+            methods.setdefault(row["method"], []).append(row)
+    with drawing(ax, 3.6) as ax:
+        ax.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--")
+        for name, (colour, marker) in marks(methods).items():
+            count, confidence, accuracy = _pooled(methods[name])
+            ax.scatter(
+                confidence,
+                accuracy,
+                s=4.0 + 60.0 * count / max(count.sum(), 1.0),
+                marker=marker,
+                color=colour,
+                alpha=0.8,
+                linewidths=0.0,
+            )
+            ax.plot(
+                confidence,
+                accuracy,
+                color=colour,
+                marker=marker,
+                markersize=2.0,
+                label=plain_text(name),
+            )
+        ax.set_xlim(0, 100)
+        ax.set_ylim(0, 100)
+        ax.set_aspect("equal")
+        ax.set_xlabel("confidence, %")
+        ax.set_ylabel("accuracy, %")
+        seen = (first["track"], first["label_fraction"])
+        ax.set_title(plain_text(scenario_title([first["scenario"]], *seen)))
+        legend(ax, columns=3)
+    return ax
+
+
+def _pooled(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean confidence and accuracy in percent of the bins that hold rows."""
+    counts, sums = [], []
+    for row in rows:
+        bins = row["reliability"]
+        count = np.array([c or 0 for c in bins["count"]], np.float64)
+        means = [
+            np.array([0.0 if v is None else v for v in bins[field]], np.float64)
+            for field in ("confidence", "accuracy")
+        ]
+        counts.append(count)
+        sums.append([count * mean for mean in means])
+    total = np.sum(counts, axis=0)
+    held = total > 0
+    confidence, accuracy = np.sum(sums, axis=0)[:, held] / total[held]
+    return total[held], 100.0 * confidence, 100.0 * accuracy
