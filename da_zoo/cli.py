@@ -13,12 +13,13 @@ from da_zoo.commands import (
     predict,
     registry,
     results,
+    retry,
     select,
 )
 
 __all__ = ["main"]
 
-COMMANDS = (adapt, predict, data, bench, select, advise, results, registry)
+COMMANDS = (adapt, predict, data, bench, retry, select, advise, results, registry)
 """Modules with one or two subcommands each, in the order in which help lists them."""
 
 

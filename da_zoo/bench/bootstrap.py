@@ -6,10 +6,11 @@ scenario to scenario is not taken for noise of seeds, nor the other way round.
 Shapes: k scenarios, n seeds, m draws.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
 from da_zoo.bench.statistics import Interval, interquartile_mean
@@ -68,17 +69,39 @@ def hierarchical_bootstrap(
         raise ValueError("groups must hold at least one scenario, each with a seed")
     if not all(np.isfinite(v).all() for v in values):
         raise ValueError("groups must be finite: leave failed runs out")
+    means = np.empty(draws * len(values))
+    drawn = _resample(tuple(own.size for own in values), draws, seed)
+    for own, (places, times) in zip(values, drawn, strict=True):
+        means[places] = times @ own / own.size
+    return np.asarray(statistic(means.reshape(draws, -1)), np.float64)
+
+
+_Drawn = tuple[Int[np.ndarray, " p"], Float[np.ndarray, "p n"]]
+"""What a bootstrap drew of one scenario: where it stands among the draws' scenarios,
+counted through all draws, and how often each of its seeds was drawn there."""
+
+
+@functools.lru_cache(maxsize=2)
+def _resample(sizes: tuple[int, ...], draws: int, seed: int) -> list[_Drawn]:
+    """Draws scenarios, then seeds of each; kept, for all methods of a table share them.
+
+    Args:
+        sizes: seeds of each scenario.
+        draws: of the bootstrap.
+        seed: of its generator.
+    """
     generator = np.random.default_rng([seed, 0xB007])
-    count = len(values)
-    chosen = generator.integers(count, size=(draws, count))
-    # The same seed drawn for a scenario that comes twice would tie the two together,
-    # so that each place in a draw has seeds of its own.
-    means = np.empty((draws, count))
-    for number, own in enumerate(values):
-        places = np.nonzero(chosen == number)
-        picks = generator.integers(own.size, size=(len(places[0]), own.size))
-        means[places] = own[picks].mean(axis=1)
-    return np.asarray(statistic(means), np.float64)
+    chosen = generator.integers(len(sizes), size=draws * len(sizes))
+    drawn = []
+    for number, size in enumerate(sizes):
+        places = np.flatnonzero(chosen == number)
+        # The same seed drawn for a scenario that comes twice would tie the two
+        # together, so that each place in a draw has seeds of its own.
+        picks = generator.integers(size, size=(len(places), size))
+        cells = picks + size * np.arange(len(places))[:, None]
+        times = np.bincount(cells.ravel(), minlength=picks.size)
+        drawn.append((places, times.reshape(picks.shape).astype(np.float64)))
+    return drawn
 
 
 def _iqm(means: Float[np.ndarray, "m k"]) -> Float[np.ndarray, " m"]:

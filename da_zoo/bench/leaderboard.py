@@ -261,31 +261,42 @@ def _row_order(row: Row) -> tuple[Any, ...]:
     return (*place, is_oracle(row), row["method"], row["configuration"], row["seed"])
 
 
+def _fields(board: Leaderboard) -> tuple[str, ...]:
+    """The fields to write: whose a row is, where rows of two folders are shown."""
+    shared = any("origin" in row for row in board.rows)
+    return (*FIELDS, "origin") if shared else FIELDS
+
+
 def _write_json(board: Leaderboard, path: Path) -> None:
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "rows": [{name: row.get(name) for name in FIELDS} for row in board.rows],
-        "summary": {
-            "cases": [summary.to_json() for summary in board.cases],
-            "scenarios": [summary.to_json() for summary in board.scenarios],
-            "verdicts": [verdict._asdict() for verdict in board.verdicts],
-            "notes": list(board.notes),
-            "warnings": [warned._asdict() for warned in board.warnings],
-            "standings": [one.to_json() for one in board.standings],
-        },
+    summary = {
+        "cases": [summary.to_json() for summary in board.cases],
+        "scenarios": [summary.to_json() for summary in board.scenarios],
+        "verdicts": [verdict._asdict() for verdict in board.verdicts],
+        "notes": list(board.notes),
+        "warnings": [warned._asdict() for warned in board.warnings],
+        "standings": [one.to_json() for one in board.standings],
     }
-    text = json.dumps(strict_json(content), allow_nan=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    fields = _fields(board)
+    with path.open("w", encoding="utf-8") as file:
+        # A run a line: json's indentation takes ten times as long and as many lines.
+        file.write(f'{{\n"schema_version": {SCHEMA_VERSION},\n"rows": [')
+        for number, row in enumerate(board.rows):
+            shown = strict_json({name: row.get(name) for name in fields})
+            line = json.dumps(shown, allow_nan=False)
+            file.write(f",\n{line}" if number else f"\n{line}")
+        text = json.dumps(strict_json(summary), allow_nan=False, indent=1)
+        file.write(f'\n],\n"summary": {text}\n}}\n')
 
 
 def _write_csv(board: Leaderboard, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        fields = _fields(board)
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
         for row in board.rows:
             warned = "+".join(row.get("warnings") or ())
             writer.writerow(
-                {name: row.get(name) for name in FIELDS} | {"warnings": warned}
+                {name: row.get(name) for name in fields} | {"warnings": warned}
             )
 
 

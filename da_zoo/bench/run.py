@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from da_zoo.bench.estimate import Estimate, Planned, estimate, expected_cost
 from da_zoo.bench.group import (
     GroupKeys,
     GroupRows,
@@ -22,18 +23,23 @@ from da_zoo.bench.group import (
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan, shard_of
 from da_zoo.bench.progress import bench_progress
+from da_zoo.bench.reference import add_reference
 from da_zoo.bench.report import write_report
 from da_zoo.bench.shallow import run_shallow, shallow_keys
+from da_zoo.bench.staleness import count_stale, is_stale, matching_stale, stale_note
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.streams import same_width
-from da_zoo.naming import choose
+from da_zoo.naming import check_names, choose
 from da_zoo.precision import PRECISIONS
 from da_zoo.registry import MethodSpec, ShallowSpec
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
 from da_zoo.scenarios.declared import declared
 from da_zoo.scenarios.resolve import explain_label_sets, resolve
 
-__all__ = ["WORKERS", "BenchResult", "render", "run"]
+__all__ = ["STALE", "WORKERS", "BenchResult", "preview", "render", "run"]
+
+STALE = ("rerun", "keep")
+"""What may be done about rows of an older source of their method."""
 
 WORKERS = 2
 """Batches of row groups in flight: while one trains, another compiles, and a small
@@ -117,6 +123,7 @@ def run(
     workers: int | None = None,
     shard: tuple[int, int] = (1, 1),
     retry_failed: bool = False,
+    stale: str = "rerun",
     checkpoints: bool = False,
     progress: bool = True,
 ) -> BenchResult:
@@ -143,6 +150,7 @@ def run(
         shard: (i, n) runs the i-th of n shares of the plan, from 1; the folders are
             put together by ``da-zoo merge``.
         retry_failed: run groups again whose rows failed or ran out of time.
+        stale: "rerun" what an older source of its method made, or "keep" it.
         checkpoints: keep what :mod:`da_zoo.bench.select` needs of ten looks per phase;
             groups without are run again. Some 2 MB a run.
         progress: draw a progress bar on stderr; where that is no terminal, write a line
@@ -155,32 +163,28 @@ def run(
         ValueError: for unknown names, numbers out of range, unreadable data, or an
             ``out`` that cannot be written or belongs to something else.
     """
-    plan_budget = choose(BUDGETS, budget, "budget")
-    loaded = suite if isinstance(suite, Suite) else load_suite(suite)
-    if precision is not None:
-        defaults = {**loaded.defaults, "precision": precision}
-        loaded = dataclasses.replace(loaded, defaults=defaults)
-    choose(PRECISIONS, loaded.defaults.get("precision", "float32"), "precision")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
-    length = steps or plan_budget.steps or loaded.defaults["steps"]
-    chosen_scenarios = None if scenarios is None else list(scenarios)
+    check_names([stale], STALE, "stale")
     console = Console(stderr=True)
-    loaded = _with_files(loaded, chosen_scenarios, data_dir, console)
-    cells = make_plan(
-        loaded,
+    loaded, length, cells = _lay_out(
+        suite,
+        console,
         methods=methods,
-        scenarios=chosen_scenarios,
+        scenarios=scenarios,
+        seeds=seeds,
+        first_seed=first_seed,
         label_fractions=label_fractions,
         tracks=tracks,
-        seeds=plan_budget.seeds if seeds is None else seeds,
-        configuration_count=plan_budget.configurations,
-        first_seed=first_seed,
+        budget=budget,
+        steps=steps,
+        data_dir=data_dir,
+        precision=precision,
+        shard=shard,
     )
-    cells = shard_of(cells, *shard)
     store = RowStore.open(out)
+    if told_cost := expected_cost(cells, store.read()[0], length):
+        console.print(told_cost, markup=False, highlight=False, soft_wrap=True)
     retry = ("failed", "timeout") if retry_failed else ()
     told_notes: set[str] = set()
     ran, failed = 0, 0
@@ -194,18 +198,11 @@ def run(
         def jobs() -> Iterator[tuple[_Work, Any]]:
             nonlocal waiting
             for scenario, own in _in_blocks(cells):
-                chosen = own[0].seeds
-                built = {s: build(scenario, seed=s, data_dir=data_dir) for s in chosen}
-                _tell(console, told_notes, (n for d in built.values() for n in d.notes))
-                data = same_width(built)
-                prepared = [
-                    [(c, _keys(c, loaded, data, length, len(batch))) for c in batch]
-                    for batch in batches(own)
-                ]
+                data, notes = _data(scenario, own[0].seeds, data_dir)
+                _tell(console, told_notes, notes)
+                prepared = _prepared(own, loaded, data, length)
                 expected = [pair for batch in prepared for pair in batch]
-                done = store.complete_groups(
-                    {k.group: c.seeds for c, k in expected}, retry=retry
-                )
+                done = _done(store, expected, loaded, data, length, retry, stale)
                 if checkpoints:
                     done = {group for group in done if store.has_checkpoints(group)}
                 # What is there already says nothing about the time of the rest.
@@ -238,6 +235,130 @@ def run(
     for problem in problems:
         console.print(problem, style="yellow", markup=False, highlight=False)
     return BenchResult(board, report, ran, failed, tuple(problems))
+
+
+def preview(
+    suite: str | Path | Suite = "embedded",
+    *,
+    out: str | Path = "results",
+    data_dir: str | Path | None = None,
+    retry_failed: bool = False,
+    stale: str = "rerun",
+    **options: Any,
+) -> Estimate:
+    """Says what :func:`run` would run, and about how long; nothing is trained.
+
+    Args:
+        suite: as for :func:`run`, as are all others.
+        out: folder of rows, which need not be there; nothing is written.
+        data_dir: folder of the real data sets.
+        retry_failed: count failed groups as to be run.
+        stale: "rerun" or "keep".
+        **options: those of :func:`run` that choose cells.
+
+    Raises:
+        ValueError: as :func:`run` does.
+    """
+    check_names([stale], STALE, "stale")
+    console = Console(stderr=True)
+    loaded, length, cells = _lay_out(suite, console, data_dir=data_dir, **options)
+    store = RowStore.open(out, create=False) if Path(out).exists() else None
+    retry = ("failed", "timeout") if retry_failed else ()
+    planned = []
+    for scenario, own in _in_blocks(cells):
+        data, _ = _data(scenario, own[0].seeds, data_dir)
+        batched = _prepared(own, loaded, data, length)
+        expected = [pair for batch in batched for pair in batch]
+        done = (
+            _done(store, expected, loaded, data, length, retry, stale)
+            if store
+            else set()
+        )
+        planned += [Planned(cell, keys.group in done) for cell, keys in expected]
+    return estimate(planned, store.read()[0] if store else [], length)
+
+
+def _lay_out(
+    suite: str | Path | Suite,
+    console: Console,
+    *,
+    methods: Iterable[str] | None = None,
+    scenarios: Iterable[str] | None = None,
+    seeds: int | None = None,
+    first_seed: int = 0,
+    label_fractions: Iterable[float] | None = None,
+    tracks: Iterable[str] = ("U", "F"),
+    budget: str = "quick",
+    steps: int | None = None,
+    data_dir: str | Path | None = None,
+    precision: str | None = None,
+    shard: tuple[int, int] = (1, 1),
+) -> tuple[Suite, int, list[Cell]]:
+    """Checks what was asked for: the suite, the steps of training and the cells."""
+    plan_budget = choose(BUDGETS, budget, "budget")
+    loaded = suite if isinstance(suite, Suite) else load_suite(suite)
+    if precision is not None:
+        defaults = {**loaded.defaults, "precision": precision}
+        loaded = dataclasses.replace(loaded, defaults=defaults)
+    choose(PRECISIONS, loaded.defaults.get("precision", "float32"), "precision")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    length = steps or plan_budget.steps or loaded.defaults["steps"]
+    chosen_scenarios = None if scenarios is None else list(scenarios)
+    loaded = _with_files(loaded, chosen_scenarios, data_dir, console)
+    cells = make_plan(
+        loaded,
+        methods=methods,
+        scenarios=chosen_scenarios,
+        label_fractions=label_fractions,
+        tracks=tracks,
+        seeds=plan_budget.seeds if seeds is None else seeds,
+        configuration_count=plan_budget.configurations,
+        first_seed=first_seed,
+    )
+    return loaded, length, shard_of(cells, *shard)
+
+
+def _data(
+    scenario: Scenario, seeds: Iterable[int], data_dir: str | Path | None
+) -> tuple[dict[int, ScenarioData], list[str]]:
+    """Builds a scenario's data by seed, and collects what there is to say of them."""
+    built = {s: build(scenario, seed=s, data_dir=data_dir) for s in seeds}
+    return same_width(built), [note for d in built.values() for note in d.notes]
+
+
+def _prepared(
+    cells: list[Cell], suite: Suite, data: dict[int, ScenarioData], steps: int
+) -> list[list[tuple[Cell, GroupKeys]]]:
+    """Puts cells that train together into batches, with their keys."""
+    return [
+        [(cell, _keys(cell, suite, data, steps, len(batch))) for cell in batch]
+        for batch in batches(cells)
+    ]
+
+
+def _done(
+    store: RowStore,
+    expected: list[tuple[Cell, GroupKeys]],
+    suite: Suite,
+    data: dict[int, ScenarioData],
+    steps: int,
+    retry: tuple[str, ...],
+    stale: str,
+) -> set[str]:
+    """Groups that need not run: there already, or there of an older source to keep."""
+    wanted = {keys.group: cell.seeds for cell, keys in expected}
+    done = store.complete_groups(wanted, retry=retry)
+    if stale != "keep":
+        return done
+    old = [row for row in store.read()[0] if is_stale(row)]
+    prints = {seed: one.fingerprint for seed, one in data.items()}
+    return done | {
+        keys.group
+        for cell, keys in expected
+        if keys.group not in done
+        and matching_stale(na_rows(cell, suite, keys, "ok", ""), prints, steps, old)
+    }
 
 
 def _with_files(
@@ -344,22 +465,39 @@ def _keep(group: GroupRows, command: str, store: RowStore, checkpoints: bool) ->
     store.append_group([row | {"command": command} for row in group.rows])
 
 
-
-
-def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:
+def render(
+    out: str | Path, *, stale: str = "keep", reference: str | Path | None = None
+) -> tuple[Leaderboard, Path, list[str]]:
     """Writes the leaderboard and the report of all rows in a folder.
 
     Args:
         out: folder of a benchmark.
+        stale: "keep" rows of an older source of their method, with a note, or "drop"
+            them.
+        reference: a folder whose rows are shown beside; none is copied.
 
     Returns:
         The leaderboard, the path of ``report.html``, and what could not be read.
 
     Raises:
-        ValueError: if the folder is not a benchmark's.
+        ValueError: if a folder is not a benchmark's.
     """
+    check_names([stale], ("keep", "drop"), "stale")
     rows, problems = RowStore.open(out, create=False).read()
     told = [f"rows.jsonl, line {p.line}: {p.reason}" for p in problems]
+    notes: list[str] = []
+    if reference is not None:
+        theirs, flaws = RowStore.open(reference, create=False).read()
+        told += [f"reference's rows.jsonl, line {p.line}: {p.reason}" for p in flaws]
+        rows, notes = add_reference(rows, theirs)
+    dropped = count_stale(rows) if stale == "drop" else {}
+    if dropped:
+        rows = [row for row in rows if not is_stale(row)]
     board = build_leaderboard(rows, told)
+    # Of what is shown: rows that newer ones have replaced are no news.
+    counts = dropped or count_stale(board.rows)
+    if note := stale_note(counts, dropped=bool(dropped)):
+        notes.append(note)
+    board = board._replace(notes=(*board.notes, *notes))
     board.write(out)
     return board, write_report(board, out), told

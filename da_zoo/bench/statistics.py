@@ -5,6 +5,7 @@ bootstrap over 5 seeds covers 84 %, not 95. Differences are paired: same scenari
 same seed.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -82,8 +83,14 @@ def mean_interval(values: Values, *, confidence: float = 0.95) -> Interval:
     if sample.size == 1:
         return Interval(mean, None, None, 1)
     error = sample.std(ddof=1) / np.sqrt(sample.size)
-    half = float(stats.t.ppf(0.5 + confidence / 2, df=sample.size - 1) * error)
+    half = float(_t_quantile(0.5 + confidence / 2, sample.size - 1) * error)
     return Interval(mean, mean - half, mean + half, int(sample.size))
+
+
+@functools.lru_cache(maxsize=256)
+def _t_quantile(share: float, df: int) -> float:
+    """Student's t; kept, for a leaderboard asks thousands of times for the same."""
+    return float(stats.t.ppf(share, df=df))
 
 
 def paired_difference(a: Values, b: Values, *, confidence: float = 0.95) -> Interval:

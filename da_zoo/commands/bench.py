@@ -8,7 +8,7 @@ from typing import Any
 
 from da_zoo.commands.shared import cache_programs, names
 
-__all__ = ["add", "run"]
+__all__ = ["add", "benchmark", "run"]
 
 
 def _fractions(text: str) -> list[float]:
@@ -114,6 +114,17 @@ def add(commands: Any) -> None:
         "--retry-failed", action="store_true", help="run failed groups again"
     )
     bench.add_argument(
+        "--stale",
+        default="rerun",
+        metavar="rerun|keep",
+        help="what an older source of its method made; default: rerun",
+    )
+    bench.add_argument(
+        "--plan",
+        action="store_true",
+        help="say what would run and about how long, and run nothing",
+    )
+    bench.add_argument(
         "--checkpoints",
         action="store_true",
         help="keep what selection criteria need, for da-zoo select; some 2 MB a run",
@@ -135,48 +146,76 @@ def _require_device(name: str) -> None:
         ) from None
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Runs the benchmark and prints the leaderboard."""
-    if arguments.device is not None:
-        import jax
+def _choose_device(name: str) -> None:
+    import jax
 
-        names = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
-        if arguments.device not in names:
-            raise ValueError(
-                f"--device must be cpu, gpu or tpu, got {arguments.device!r}"
-            )
-        jax.config.update("jax_platforms", names[arguments.device])
-        _require_device(arguments.device)
-    cache_programs()
-    from da_zoo import bench
-    from da_zoo.bench.plugins import import_method, registered
+    names = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+    if name not in names:
+        raise ValueError(f"--device must be cpu, gpu or tpu, got {name!r}")
+    jax.config.update("jax_platforms", names[name])
+    _require_device(name)
 
-    own = [import_method(path) for path in arguments.method]
+
+def _options(arguments: argparse.Namespace, own: Sequence[Any]) -> dict[str, Any]:
+    """What of the command line chooses cells, for ``bench.run`` and ``preview``."""
     methods = arguments.methods
     if own:
         methods = [*(methods or ()), *(spec.name for spec in own)]
     if methods is not None and not arguments.no_baselines:
         methods = _with_baselines(methods, arguments.tracks, own)
+    return {
+        "methods": methods,
+        "scenarios": arguments.scenarios,
+        "seeds": arguments.seeds,
+        "first_seed": arguments.first_seed,
+        "label_fractions": arguments.label_fractions,
+        "tracks": arguments.tracks,
+        "budget": arguments.budget,
+        "steps": arguments.steps,
+        "out": arguments.out,
+        "data_dir": arguments.data,
+        "precision": arguments.precision,
+        "shard": arguments.shard,
+        "retry_failed": arguments.retry_failed,
+        "stale": arguments.stale,
+    }
+
+
+def benchmark(arguments: argparse.Namespace) -> Any:
+    """Runs the benchmark that a command line asks for, or with --plan plans it.
+
+    Args:
+        arguments: parsed, of ``da-zoo bench``.
+
+    Returns:
+        What :func:`da_zoo.bench.run` does, or :func:`da_zoo.bench.preview`.
+    """
+    if arguments.device is not None:
+        _choose_device(arguments.device)
+    cache_programs()
+    from da_zoo import bench
+    from da_zoo.bench.plugins import import_method, registered
+
+    own = [import_method(path) for path in arguments.method]
     with registered(own):
-        result = bench.run(
+        options = _options(arguments, own)
+        if arguments.plan:
+            return bench.preview(arguments.suite, **options)
+        return bench.run(
             arguments.suite,
-            methods=methods,
-            scenarios=arguments.scenarios,
-            seeds=arguments.seeds,
-            first_seed=arguments.first_seed,
-            label_fractions=arguments.label_fractions,
-            tracks=arguments.tracks,
-            budget=arguments.budget,
-            steps=arguments.steps,
-            out=arguments.out,
-            data_dir=arguments.data,
-            precision=arguments.precision,
+            **options,
             workers=arguments.workers,
-            shard=arguments.shard,
-            retry_failed=arguments.retry_failed,
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
         )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the benchmark and prints the leaderboard."""
+    result = benchmark(arguments)
+    if arguments.plan:
+        print(result.to_text())
+        return 0
     print(result.leaderboard.to_text())
     out = Path(arguments.out)
     print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")

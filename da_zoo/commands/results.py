@@ -12,6 +12,17 @@ def add(commands: Any) -> None:
     """Adds the commands to the parser."""
     one = commands.add_parser("report", help="write leaderboard and report again")
     one.add_argument("dir", nargs="?", default="results", metavar="DIR")
+    one.add_argument(
+        "--stale",
+        default="keep",
+        metavar="keep|drop",
+        help="rows of an older source of their method; default: keep, with a note",
+    )
+    one.add_argument(
+        "--with-reference",
+        metavar="REF_DIR",
+        help="show the rows of that folder beside; none is copied",
+    )
     one.set_defaults(run=report)
 
     one = commands.add_parser("status", help="say what a results folder holds")
@@ -35,7 +46,9 @@ def report(arguments: argparse.Namespace) -> int:
 
     if not Path(arguments.dir).is_dir():
         raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
-    board, path, problems = render(arguments.dir)
+    board, path, problems = render(
+        arguments.dir, stale=arguments.stale, reference=arguments.with_reference
+    )
     for problem in problems:
         print(problem, file=sys.stderr)
     print(board.to_text())
@@ -47,6 +60,7 @@ def status(arguments: argparse.Namespace) -> int:
     """Prints what a results folder holds."""
     from collections import Counter
 
+    from da_zoo.bench.staleness import count_stale
     from da_zoo.bench.store import RowStore
 
     if not Path(arguments.dir).is_dir():
@@ -58,6 +72,8 @@ def status(arguments: argparse.Namespace) -> int:
     )
     for (suite, status), number in sorted(count.items()):
         print(f"  {suite:<20} {status:<8} {number}")
+    for method, number in count_stale(rows).items():
+        print(f"  stale: {number} rows of an older source of {method}")
     for row in rows:
         if row["status"] == "failed":
             print(

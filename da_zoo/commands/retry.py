@@ -1,0 +1,110 @@
+"""``da-zoo retry``: runs what failed again, by the commands that its rows hold."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from da_zoo.commands import bench
+
+__all__ = ["add", "commands_of", "run"]
+
+FAILED = ("failed", "timeout")
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the parser."""
+    one = commands.add_parser(
+        "retry",
+        help="run what failed or ran out of time again",
+        description=(
+            "Calls da-zoo bench as the failed rows' own commands say. Methods of your "
+            "own have no command that could be called without their module: use "
+            "da-zoo bench --method ... --retry-failed for those."
+        ),
+    )
+    one.add_argument("dir", nargs="?", default="results", metavar="DIR")
+    one.add_argument(
+        "--out", metavar="OUT", help="write the new rows there; default: DIR"
+    )
+    one.add_argument("--data", metavar="DIR", help="folder of the real data sets")
+    one.add_argument("--workers", type=int, metavar="N", help="as for da-zoo bench")
+    one.add_argument("--no-progress", action="store_true", help="no progress bar")
+    one.set_defaults(run=run)
+
+
+def commands_of(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Collects the commands of failed rows, and how many rows each has.
+
+    Args:
+        rows: of a folder.
+
+    Raises:
+        ValueError: for a failed row without a command.
+
+    Example:
+        >>> failed = {"status": "failed", "command": "da-zoo bench --seeds 1"}
+        >>> commands_of([failed, failed, {"status": "ok"}])
+        {'da-zoo bench --seeds 1': 2}
+    """
+    found: dict[str, int] = {}
+    for row in rows:
+        if row["status"] in FAILED:
+            if not row.get("command"):
+                raise ValueError(
+                    f"the failed row of {row['method']} on {row['scenario']} has no "
+                    "command; use da-zoo bench --retry-failed"
+                )
+            found[row["command"]] = found.get(row["command"], 0) + 1
+    return found
+
+
+def _parsed(command: str) -> argparse.Namespace:
+    """Reads a row's command as the command line would; nothing of it is executed."""
+    words = shlex.split(command)
+    if words[:2] != ["da-zoo", "bench"]:
+        raise ValueError(f"a row's command must be a da-zoo bench, got {command!r}")
+    parser = argparse.ArgumentParser(prog="da-zoo", allow_abbrev=False)
+    bench.add(parser.add_subparsers())
+    try:
+        arguments = parser.parse_args(words[1:])
+    except SystemExit:
+        raise ValueError(f"a row's command cannot be read: {command!r}") from None
+    if arguments.method:
+        # Rows may come from anyone, and this would import what they name.
+        raise ValueError(f"a row's command may not name a module: {command!r}")
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs failed groups again and prints the leaderboard."""
+    from da_zoo.bench.leaderboard import current_rows
+    from da_zoo.bench.store import RowStore
+
+    if not Path(arguments.dir).is_dir():
+        raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
+    rows, _ = RowStore.open(arguments.dir, create=False).read()
+    # Not what another run of the same cell has replaced since.
+    commands = commands_of(current_rows(rows)[0])
+    if not commands:
+        print(f"{arguments.dir}: no row failed or ran out of time")
+        return 0
+    calls = [_parsed(command) for command in commands]
+    if arguments.data is None and any(call.data for call in calls):
+        raise ValueError("the failed rows are of real data: name their folder, --data")
+    ran = failed = 0
+    for call, (command, count) in zip(calls, commands.items(), strict=True):
+        print(f"{count} rows: {command}", file=sys.stderr)
+        call.out = arguments.out or arguments.dir
+        call.data = arguments.data if call.data else None
+        call.workers, call.no_progress = arguments.workers, arguments.no_progress
+        call.retry_failed = True
+        call.no_baselines = True  # they did not fail, or have a command of their own
+        result = bench.benchmark(call)
+        ran, failed = ran + result.ran, failed + result.failed
+    print(result.leaderboard.to_text())
+    print(f"\n{ran} row groups were run again, {failed} of them failed again")
+    print(f"Report: {result.report}")
+    return 0

@@ -1,0 +1,75 @@
+"""``da-zoo retry``: failed groups again, by their rows' own commands."""
+
+import pytest
+
+from da_zoo.bench.store import RowStore
+from da_zoo.cli import main
+from tests.bench.fake_rows import make_row
+
+COMMAND = "da-zoo bench --suite {} --budget smoke --scenarios shift --methods {} "
+COMMAND += "--tracks U --seeds 1 --steps 2"
+SUITE = """
+name = "tiny"
+label_fractions = [0.05]
+[defaults]
+network = "mlp"
+network_options = { hidden = [4] }
+steps = 2
+batch_size = 8
+batch_norm = "separate"
+learning_rate = 1e-2
+[[scenarios]]
+name = "shift"
+source = { pool = "digits8", input_map = "plain", task = "digit" }
+target = { pool = "digits8", input_map = "over07", task = "digit" }
+"""
+
+
+@pytest.fixture
+def failed(tmp_path):
+    suite = tmp_path / "tiny.toml"
+    suite.write_text(SUITE)
+
+    def write(command):
+        store = RowStore.open(tmp_path / "out")
+        fields = {"scenario": "shift", "suite": "tiny", "method": "source_only"}
+        row = make_row(status="failed", reason="no such luck", **fields)
+        command = command.format(suite, "source_only")
+        store.append_group([row | {"command": command, "group": "a1"}])
+        return str(store.folder)
+
+    return write
+
+
+def test_a_failed_group_runs_again(failed, capsys, monkeypatch):
+    monkeypatch.setattr("da_zoo.commands.bench.cache_programs", lambda: None)
+    out = failed(COMMAND)
+    assert main(["retry", out, "--no-progress"]) == 0
+    assert "1 row groups were run again, 0 of them failed" in capsys.readouterr().out
+    rows, _ = RowStore.open(out).read()
+    assert [row["status"] for row in rows] == ["failed", "ok"]
+    assert main(["retry", out]) == 0
+    assert "no row failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("rm -rf {}", "must be a da-zoo bench"),
+        ("da-zoo bench --method os:system", "may not name a module"),
+        ("da-zoo bench --metho os:system", "cannot be read"),
+        ("da-zoo bench --no-such-flag", "cannot be read"),
+        ("da-zoo bench --data DIR", "name their folder, --data"),
+        ("", "has no command"),
+    ],
+)
+def test_rows_cannot_make_it_do_anything_else(failed, capsys, command, message):
+    assert main(["retry", failed(command)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_failed(tmp_path, capsys):
+    RowStore.open(tmp_path / "out").append_group([make_row()])
+    assert main(["retry", str(tmp_path / "out")]) == 0
+    assert "no row failed" in capsys.readouterr().out
+    assert main(["retry", str(tmp_path / "none")]) == 2
