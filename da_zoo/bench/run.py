@@ -17,6 +17,7 @@ from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan, shard_of
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.report import write_report
+from da_zoo.bench.selection_file import load_selection
 from da_zoo.bench.shallow import run_shallow, shallow_keys
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.streams import same_width
@@ -339,6 +340,9 @@ def render(out: str | Path) -> tuple[Leaderboard, Path, list[str]]:
     """
     rows, problems = RowStore.open(out, create=False).read()
     told = [f"rows.jsonl, line {p.line}: {p.reason}" for p in problems]
-    board = build_leaderboard(rows, told)
+    selection, flaw = load_selection(out)
+    if flaw:
+        told.append(flaw)
+    board = build_leaderboard(rows, told)._replace(selection=selection)
     board.write(out)
     return board, write_report(board, out), told
