@@ -120,13 +120,17 @@ def _figure(found: Sequence[Distant]) -> Markup:
             frame.left, frame.y(0.0), frame.right
         ),
     ]
-    taken: list[tuple[float, float]] = []
+    taken = [
+        (frame.x(one.distance), frame.y(gain))
+        for one in found
+        for gain, _ in (one.gains[0], one.gains[-1])
+    ]
     for number, one in enumerate(found, start=1):
         (worst, worst_name), (best, best_name) = one.gains[0], one.gains[-1]
         place = frame.x(one.distance)
-        above = frame.y(best) - 10
-        while any(abs(a - place) < 13 and abs(b - above) < 11 for a, b in taken):
-            above -= 11
+        above = frame.y(best) - 10.0
+        while any(abs(a - place) < 13 and abs(b - above) < 9 for a, b in taken):
+            above -= 10
         taken.append((place, above))
         parts.append(
             Markup(

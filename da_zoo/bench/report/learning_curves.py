@@ -21,8 +21,8 @@ _SECTION = Section(
     "Curves",
     "Learning curves",
     "Accuracy on the target's test rows during training, mean over seeds, in case 3 "
-    "without target labels. It was looked at by nobody in training and not used to "
-    "choose anything: the tables rank the last step. Dashed: the baseline.",
+    "without target labels. Nothing was chosen by it: the tables rank the last step. "
+    "Dashed: the baseline.",
 )
 
 

@@ -108,8 +108,8 @@ def reliability(rows: Sequence[Row], scenarios: Sequence[Summary]) -> Section:
         if best is None or not pooled.get((scenario, baseline)):
             continue
         pair = [(name, pooled[scenario, name]) for name in (baseline, best)]
-        note = ", ".join(
-            f"{name}: ECE {percent(calibration_error(bins))} %" for name, bins in pair
+        note = "ECE in %: " + ", ".join(
+            f"{name} {percent(calibration_error(bins))}" for name, bins in pair
         )
         panels.append(Panel(scenario, _figure(pair, scenario), note, "Case 3", "U"))
     if not panels:

@@ -74,17 +74,19 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // Tracks: tables and figures of one of them alone, where there are both.
-const tracks = new Set([...document.querySelectorAll("[data-track]")].map((e) => e.dataset.track));
-if (tracks.size > 1) {
+const present = new Set([...document.querySelectorAll("[data-track]")].map((e) => e.dataset.track));
+if (present.size > 1) {
   const group = document.createElement("div");
   group.className = "tracks";
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", "Tracks to show");
-  const names = { "": "All", U: "No target labels", F: "Some" };
-  for (const [track, name] of Object.entries(names)) {
+  const tracks = [["", "All", "All tracks"], ["U", "U", "No target labels"], ["F", "F", "Some target labels"]];
+  for (const [track, name, meaning] of tracks) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = name;
+    button.title = meaning;
+    button.setAttribute("aria-label", meaning);
     button.setAttribute("aria-pressed", String(track === ""));
     button.addEventListener("click", () => {
       root.dataset.show = track;

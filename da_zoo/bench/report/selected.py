@@ -79,7 +79,9 @@ def covering(
 
     Args:
         means: by method and scenario.
-        baseline: the method whose scenarios count; where it has none, all do.
+        baseline: the method whose scenarios count; where it has none, all do. A
+            scenario that less than half of the methods ran in does not: for its sake
+            most methods would have no mean.
 
     Returns:
         the scenarios, the mean of each method that has them all, and the other methods.
@@ -89,7 +91,10 @@ def covering(
         (['s', 't'], {'a': 1.5}, ['b'])
     """
     own = means.get(baseline or "") or {s for of in means.values() for s in of}
-    scenarios = sorted(own)
+    popular = [
+        s for s in own if 2 * sum(s in of for of in means.values()) >= len(means)
+    ]
+    scenarios = sorted(popular or own)
     complete = {
         method: mean(found[s] for s in scenarios)
         for method, found in means.items()
