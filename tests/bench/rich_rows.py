@@ -37,8 +37,10 @@ def reliability(accuracy: float, generator: np.random.Generator) -> dict[str, An
     right = [min(1.0, m * (0.3 + 0.7 * accuracy)) for m in middles]
     return {
         "count": counts,
-        "confidence": [None if not n else m for n, m in zip(counts, middles)],
-        "accuracy": [None if not n else r for n, r in zip(counts, right)],
+        "confidence": [
+            None if not n else m for n, m in zip(counts, middles, strict=True)
+        ],
+        "accuracy": [None if not n else r for n, r in zip(counts, right, strict=True)],
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from da_zoo.bench.report.section import Heading, Section, Table, absent
+from da_zoo.bench.selection_file import CRITERION_FIELDS
 from da_zoo.bench.wording import MINUS, percent
 
 __all__ = ["criteria_table"]
@@ -82,16 +83,20 @@ def _table(table: Mapping[str, Any], ranked: str) -> Table:
 
 def _row(one: Mapping[str, Any], ranked: str) -> list[str]:
     name = one["criterion"]
-    share = one.get("below_source_only")
-    correlation = one.get("rank_correlation")
+    # JSON may write a whole number without its point.
+    values = {
+        field: None if one.get(field) is None else float(one[field])
+        for field in CRITERION_FIELDS
+    }
+    share, correlation = values["below_source_only"], values["rank_correlation"]
     return [
         f"{name} (ranked by)" if name == ranked else name,
-        percent(one.get("accuracy")),
-        *(percent(one.get(f"regret_{part}")) for part in ("mean", "p95", "max")),
+        percent(values["accuracy"]),
+        *(percent(values[f"regret_{part}"]) for part in ("mean", "p95", "max")),
         "–" if share is None else f"{100 * share:.0f}",
-        _count(one.get("collapsed_rejected")),
+        _count(values["collapsed_rejected"]),
         "–" if correlation is None else f"{correlation:.2f}".replace("-", MINUS),
-        _count(one.get("runs")),
+        _count(values["runs"]),
     ]
 
 
