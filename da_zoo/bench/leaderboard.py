@@ -80,6 +80,8 @@ class Leaderboard(NamedTuple):
     """Runs to distrust, by method and scenario; they are in the averages."""
     standings: tuple[Standings, ...] = ()
     """Per track and label fraction, over all scenarios that have a bracket."""
+    selection: dict[str, Any] | None = None
+    """How criteria without target labels choose, if ``selection.json`` is there."""
 
     def write(self, out: str | Path) -> dict[str, Path]:
         """Writes ``leaderboard.json``, ``.csv``, ``.md`` and ``.tex`` into a folder.

@@ -20,13 +20,12 @@ from da_zoo.bench.group import (
     na_rows,
     run_groups,
 )
-from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
+from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan, shard_of
 from da_zoo.bench.progress import bench_progress
-from da_zoo.bench.reference import add_reference
-from da_zoo.bench.report import write_report
+from da_zoo.bench.rendering import render
 from da_zoo.bench.shallow import run_shallow, shallow_keys
-from da_zoo.bench.staleness import count_stale, is_stale, matching_stale, stale_note
+from da_zoo.bench.staleness import is_stale, matching_stale
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.streams import same_width
 from da_zoo.naming import check_names, choose
@@ -36,7 +35,7 @@ from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
 from da_zoo.scenarios.declared import declared
 from da_zoo.scenarios.resolve import explain_label_sets, resolve
 
-__all__ = ["STALE", "WORKERS", "BenchResult", "preview", "render", "run"]
+__all__ = ["STALE", "WORKERS", "BenchResult", "preview", "run"]
 
 STALE = ("rerun", "keep")
 """What may be done about rows of an older source of their method."""
@@ -463,41 +462,3 @@ def _keep(group: GroupRows, command: str, store: RowStore, checkpoints: bool) ->
     if checkpoints:  # also where there are none: they were asked for
         store.save_checkpoints(name, group.checkpoints)
     store.append_group([row | {"command": command} for row in group.rows])
-
-
-def render(
-    out: str | Path, *, stale: str = "keep", reference: str | Path | None = None
-) -> tuple[Leaderboard, Path, list[str]]:
-    """Writes the leaderboard and the report of all rows in a folder.
-
-    Args:
-        out: folder of a benchmark.
-        stale: "keep" rows of an older source of their method, with a note, or "drop"
-            them.
-        reference: a folder whose rows are shown beside; none is copied.
-
-    Returns:
-        The leaderboard, the path of ``report.html``, and what could not be read.
-
-    Raises:
-        ValueError: if a folder is not a benchmark's.
-    """
-    check_names([stale], ("keep", "drop"), "stale")
-    rows, problems = RowStore.open(out, create=False).read()
-    told = [f"rows.jsonl, line {p.line}: {p.reason}" for p in problems]
-    notes: list[str] = []
-    if reference is not None:
-        theirs, flaws = RowStore.open(reference, create=False).read()
-        told += [f"reference's rows.jsonl, line {p.line}: {p.reason}" for p in flaws]
-        rows, notes = add_reference(rows, theirs)
-    dropped = count_stale(rows) if stale == "drop" else {}
-    if dropped:
-        rows = [row for row in rows if not is_stale(row)]
-    board = build_leaderboard(rows, told)
-    # Of what is shown: rows that newer ones have replaced are no news.
-    counts = dropped or count_stale(board.rows)
-    if note := stale_note(counts, dropped=bool(dropped)):
-        notes.append(note)
-    board = board._replace(notes=(*board.notes, *notes))
-    board.write(out)
-    return board, write_report(board, out), told

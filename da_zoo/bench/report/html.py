@@ -9,10 +9,21 @@ from markupsafe import Markup, escape
 
 from da_zoo.bench.health import WARNINGS
 from da_zoo.bench.leaderboard import Leaderboard
+from da_zoo.bench.report.cost import cost_and_gain
+from da_zoo.bench.report.criteria_table import criteria_table
+from da_zoo.bench.report.distance import gain_by_distance
+from da_zoo.bench.report.embeddings import embeddings
 from da_zoo.bench.report.figures import DotRow, dot_panel, gain_bar
 from da_zoo.bench.report.heatmap import heatmap
+from da_zoo.bench.report.label_efficiency import label_efficiency
+from da_zoo.bench.report.learning_curves import learning_curves
+from da_zoo.bench.report.oracle_gap import oracle_gap
 from da_zoo.bench.report.provenance import provenance
 from da_zoo.bench.report.rank_diagram import rank_diagram
+from da_zoo.bench.report.reliability import reliability
+from da_zoo.bench.report.replication import replication
+from da_zoo.bench.report.section import Section, absent
+from da_zoo.bench.report.selected import finished
 from da_zoo.bench.standings import Standings
 from da_zoo.bench.summary import Summary, is_oracle, metric_of
 from da_zoo.bench.tables import case_tables, legend, row_note, split_undefined
@@ -35,6 +46,9 @@ _FOLDER = Path(__file__).parent
 
 _LARGEST_PAGE = 1_000_000
 """Bytes."""
+_TOO_LARGE = "left out to keep this page small; `rows.jsonl` has what it shows"
+_FEW = 2
+"""Figures of a section in a page that would be too large otherwise."""
 _MOST_PAIRED = 16
 """Methods whose every pair is shown; more make a table that nobody reads."""
 
@@ -90,25 +104,65 @@ def render_html(leaderboard: Leaderboard) -> str:
         name: Markup((_FOLDER / file).read_text(encoding="utf-8"))
         for name, file in (("style", "style.css"), ("script", "script.js"))
     }
+    rows = finished(leaderboard.rows)
+    scenarios = leaderboard.scenarios
+    # In reading order: how runs are chosen and what they cost, then, after every
+    # seed's result, what went on within them.
+    choices = [
+        oracle_gap(rows),
+        criteria_table(leaderboard.selection),
+        label_efficiency(rows),
+        gain_by_distance(rows, scenarios),
+        cost_and_gain(rows),
+    ]
+    insights = [
+        learning_curves(rows, scenarios),
+        embeddings(rows, scenarios),
+        reliability(rows, scenarios),
+    ]
     content = {
         **assets,
+        "choices": choices,
+        "insights": insights,
+        "replication": replication(rows),
         "facts": _facts(leaderboard),
         "cases": _cases(leaderboard),
         "standings": _standings(leaderboard.standings),
-        "heatmap": heatmap(leaderboard.scenarios),
+        "heatmap": heatmap(scenarios),
         "panels": _panels(leaderboard),
-        "scenarios": _scenario_rows(leaderboard.scenarios),
+        "scenarios": _scenario_rows(scenarios),
         "provenance": provenance(leaderboard.rows),
         "notes": leaderboard.notes,
         "warnings": [(w, WARNINGS[w.warning]) for w in leaderboard.warnings],
         "legend": legend(leaderboard.cases),
     }
     template = environment.get_template("template.html")
-    page = template.render(**content, detailed=True)
-    if len(page.encode()) < _LARGEST_PAGE:
-        return page
-    # A page that can be mailed is worth more than the longest tables in it.
-    return template.render(**content | {"panels": [], "scenarios": []}, detailed=False)
+    # A page that can be mailed is worth more than the longest parts of it: they are
+    # left out one after the other, those that say least about the ranking first.
+    small = {"insights": [absent(s, _TOO_LARGE) for s in insights]}
+    smaller = small | {"panels": [], "scenarios": [], "detailed": False}
+    smallest = smaller | {"choices": [_short(s) for s in choices], "coloured": False}
+    page = ""
+    for less in ({}, small, smaller, smallest):
+        shown = content | {"detailed": True, "coloured": True} | less
+        page = template.render(shown, missing=_missing(shown))
+        if len(page.encode()) < _LARGEST_PAGE:
+            break
+    return page
+
+
+def _missing(shown: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lists what is not drawn, and why: (title, reason)."""
+    sections = [*shown["choices"], *shown["insights"]]
+    found = [(one.title, one.reason) for one in sections if not one.shown]
+    if reason := shown["replication"].reason:
+        found.append(("Replication", reason))
+    return found
+
+
+def _short(section: Section) -> Section:
+    """Keeps the tables of a section, and its first figures."""
+    return section._replace(panels=section.panels[:_FEW])
 
 
 def _standings(standings: Sequence[Standings]) -> list[dict[str, Any]]:
@@ -276,6 +330,7 @@ def _panels(board: Leaderboard) -> list[dict[str, Any]]:
             {
                 "case": case,
                 "scenario": scenario,
+                "track": track,
                 "title": title,
                 "figure": dot_panel(
                     rows,

@@ -1,0 +1,86 @@
+"""``selection.json``: how criteria that need no target labels choose, if it is there.
+
+The report shows it and nothing else depends on it, so a damaged file costs its table
+and a note, never the page.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from da_zoo.bench.rows import refuse_constant
+
+__all__ = ["CRITERION_FIELDS", "SELECTION_FILE", "load_selection"]
+
+SELECTION_FILE = "selection.json"
+
+CRITERION_FIELDS = (
+    "runs",
+    "accuracy",
+    "regret_mean",
+    "regret_p95",
+    "regret_max",
+    "below_source_only",
+    "collapsed_rejected",
+    "rank_correlation",
+)
+"""Numbers of a criterion; each may be null or missing."""
+
+_VERSION = 1
+
+
+def load_selection(folder: str | Path) -> tuple[dict[str, Any] | None, str]:
+    """Reads the criteria's results beside a benchmark's rows.
+
+    Args:
+        folder: of a benchmark.
+
+    Returns:
+        what the file holds and ""; None and "" where there is no file; None and what
+        is wrong where it cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> load_selection(tempfile.mkdtemp())
+        (None, '')
+    """
+    path = Path(folder) / SELECTION_FILE
+    if not path.exists():
+        return None, ""
+    try:
+        content = json.loads(
+            path.read_text(encoding="utf-8"), parse_constant=refuse_constant
+        )
+    except (OSError, ValueError, RecursionError) as error:
+        return None, f"{SELECTION_FILE} is not JSON and is left out: {error}"
+    if flaw := _flaw(content):
+        return None, f"{SELECTION_FILE} {flaw} and is left out"
+    return content, ""
+
+
+def _flaw(content: Any) -> str:
+    """Says what is wrong; "" where the page can show it."""
+    if not isinstance(content, dict):
+        return "is no JSON object"
+    if content.get("schema_version") != _VERSION:
+        return f"has schema_version {content.get('schema_version')!r}, not {_VERSION}"
+    tables = content.get("tables")
+    if not isinstance(tables, list):
+        return "has no list of tables"
+    for table in tables:
+        if not isinstance(table, dict):
+            return "has a table that is no JSON object"
+        for name in ("scenarios", "methods"):
+            if not isinstance(table.get(name) or [], list):
+                return f"has a table whose {name} are no list"
+        criteria = table.get("criteria")
+        if not isinstance(criteria, list):
+            return "has a table without a list of criteria"
+        for one in criteria:
+            if not isinstance(one, dict) or not isinstance(one.get("criterion"), str):
+                return "has a criterion without a name"
+            for name in CRITERION_FIELDS:
+                # True and False are numbers to Python, but not here.
+                if type(one.get(name)) not in (int, float, type(None)):
+                    return f"has a {name} of {one['criterion']} that is no number"
+    return ""
