@@ -1,7 +1,8 @@
 """Every interval holds the truth as often as it says, at the five seeds that are usual.
 
-By simulation from a fixed seed: with T trials, the share found is within
-4 sqrt(0.95 * 0.05 / T) of the true one, and the bounds here are wider than that.
+By simulation from fixed seeds. The share that T trials find has a deviation of
+sqrt(0.95 * 0.05 / T): 0.006 for the t intervals, 0.013 for the bootstraps, whose lower
+bound of 92 % is what plain percentiles miss at six scenarios.
 """
 
 import numpy as np
