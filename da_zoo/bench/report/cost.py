@@ -98,7 +98,7 @@ def cost_and_gain(rows: Sequence[Row]) -> Section:
         reason = "fewer than two methods ran in case 3 without target labels"
         return absent(_SECTION, reason)
     best = frontier(found)
-    note = f"track U, case 3, mean of {worded_scenarios(scenarios)}"
+    note = f"track U, case 3, {worded_scenarios(scenarios)}"
     notes = ["Not beaten at their cost: " + listed([_worded(c) for c in best]) + "."]
     if missing:
         notes.append(f"Not in all of these scenarios: {', '.join(missing)}.")

@@ -78,7 +78,7 @@ def oracle_gap(rows: Sequence[Row]) -> Section:
     scenarios, pairs, missing = oracle_gaps(rows)
     if not pairs:
         return absent(_SECTION, "no run of case 3 without target labels stores both")
-    note = f"track U, case 3, mean of {worded_scenarios(scenarios)}"
+    note = f"track U, case 3, {worded_scenarios(scenarios)}"
     notes = [f"Not in all of these scenarios: {', '.join(missing)}."] if missing else []
     panel = Panel("Last step and oracle choice", _figure(pairs), note, track="U")
     return _SECTION._replace(panels=[panel], notes=notes)

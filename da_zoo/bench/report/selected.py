@@ -106,13 +106,15 @@ def covering(
 
 
 def worded_scenarios(names: Sequence[str]) -> str:
-    """Names a few scenarios, and counts many.
+    """Says what an average is over: names a few scenarios, and counts many.
 
     Example:
         >>> worded_scenarios(["a", "b"]), worded_scenarios(["a"] * 9)
-        ('a and b', '9 scenarios')
+        ('mean of a and b', 'mean of 9 scenarios')
     """
-    return listed(names) if len(names) <= 5 else f"{len(names)} scenarios"
+    if len(names) == 1:
+        return f"on {names[0]}"
+    return f"mean of {listed(names) if len(names) <= 5 else f'{len(names)} scenarios'}"
 
 
 def baseline_of(rows: Iterable[Row]) -> str | None:
