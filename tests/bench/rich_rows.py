@@ -114,3 +114,25 @@ def selection() -> dict[str, Any]:
             }
         ],
     }
+
+
+def many_rows(
+    scenarios: int = 21, methods: int = 40, seeds: int = 4
+) -> list[dict[str, Any]]:
+    """Rows of many methods, with and without target labels; no oracle, no standings."""
+    rows = []
+    for i in range(scenarios):
+        for track, fraction in (("U", None), ("F", 0.05), ("F", 0.2)):
+            baseline = "source_only" if track == "U" else "target_only"
+            for k, method in enumerate([baseline, *(f"m{j}" for j in range(methods))]):
+                for seed in range(seeds):
+                    row = make_row(
+                        scenario=f"scenario_{i}",
+                        track=track,
+                        label_fraction=fraction,
+                        method=method,
+                        seed=seed,
+                        accuracy=0.5 + 0.01 * k + 0.001 * seed,
+                    )
+                    rows.append(enrich(row) if track == "U" else row)
+    return rows

@@ -7,7 +7,12 @@ from markupsafe import Markup
 
 from da_zoo.bench.report.frame import Frame, linear, logarithmic, spread, svg
 from da_zoo.bench.report.section import Panel, Section, absent
-from da_zoo.bench.report.selected import baseline_of, covering, scenario_means
+from da_zoo.bench.report.selected import (
+    baseline_of,
+    covering,
+    scenario_means,
+    worded_scenarios,
+)
 from da_zoo.bench.rows import Row
 from da_zoo.bench.wording import MINUS, listed, number, points
 
@@ -93,7 +98,7 @@ def cost_and_gain(rows: Sequence[Row]) -> Section:
         reason = "fewer than two methods ran in case 3 without target labels"
         return absent(_SECTION, reason)
     best = frontier(found)
-    note = f"track U, case 3, mean of {listed(scenarios)}"
+    note = f"track U, case 3, {worded_scenarios(scenarios)}"
     notes = ["Not beaten at their cost: " + listed([_worded(c) for c in best]) + "."]
     if missing:
         notes.append(f"Not in all of these scenarios: {', '.join(missing)}.")

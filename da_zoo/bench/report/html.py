@@ -138,13 +138,18 @@ def render_html(leaderboard: Leaderboard) -> str:
     }
     template = environment.get_template("template.html")
     # A page that can be mailed is worth more than the longest parts of it: they are
-    # left out one after the other, those that say least about the ranking first.
-    small = {"insights": [absent(s, _TOO_LARGE) for s in insights]}
-    smaller = small | {"panels": [], "scenarios": [], "detailed": False}
-    smallest = smaller | {"choices": [_short(s) for s in choices], "coloured": False}
+    # left out one after the other, first those that other files hold as well.
+    steps: list[dict[str, Any]] = [
+        {},
+        {"detailed": False, "scenarios": []},
+        {"dotted": False, "panels": []},
+        {"insights": [absent(s, _TOO_LARGE) for s in insights]},
+        {"coloured": False, "choices": [_short(s) for s in choices]},
+    ]
+    shown = content | {"detailed": True, "dotted": True, "coloured": True}
     page = ""
-    for less in ({}, small, smaller, smallest):
-        shown = content | {"detailed": True, "coloured": True} | less
+    for step in steps:
+        shown |= step
         page = template.render(shown, missing=_missing(shown))
         if len(page.encode()) < _LARGEST_PAGE:
             break

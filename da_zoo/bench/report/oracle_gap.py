@@ -10,9 +10,14 @@ from markupsafe import Markup
 
 from da_zoo.bench.report.frame import Scale, linear, short, svg
 from da_zoo.bench.report.section import Panel, Section, absent
-from da_zoo.bench.report.selected import baseline_of, covering, scenario_means
+from da_zoo.bench.report.selected import (
+    baseline_of,
+    covering,
+    scenario_means,
+    worded_scenarios,
+)
 from da_zoo.bench.rows import Row
-from da_zoo.bench.wording import listed, percent, points
+from da_zoo.bench.wording import percent, points
 
 __all__ = ["oracle_gap", "oracle_gaps"]
 
@@ -73,7 +78,7 @@ def oracle_gap(rows: Sequence[Row]) -> Section:
     scenarios, pairs, missing = oracle_gaps(rows)
     if not pairs:
         return absent(_SECTION, "no run of case 3 without target labels stores both")
-    note = f"track U, case 3, mean of {listed(scenarios)}"
+    note = f"track U, case 3, {worded_scenarios(scenarios)}"
     notes = [f"Not in all of these scenarios: {', '.join(missing)}."] if missing else []
     panel = Panel("Last step and oracle choice", _figure(pairs), note, track="U")
     return _SECTION._replace(panels=[panel], notes=notes)
@@ -111,7 +116,7 @@ def _figure(pairs: Sequence[tuple[str, float, float]]) -> Markup:
                 percent(realistic),
                 percent(oracle),
                 _LEFT - 10,
-                short(name, 19),
+                short(name, 17),
                 _x(scale, realistic),
                 _x(scale, oracle),
                 _x(scale, oracle),

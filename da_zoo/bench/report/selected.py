@@ -10,6 +10,7 @@ from typing import Any
 
 from da_zoo.bench.rows import Row
 from da_zoo.bench.summary import Summary
+from da_zoo.bench.wording import listed
 
 __all__ = [
     "baseline_of",
@@ -19,6 +20,7 @@ __all__ = [
     "numbers",
     "ranked_methods",
     "scenario_means",
+    "worded_scenarios",
 ]
 
 
@@ -101,6 +103,18 @@ def covering(
         if set(scenarios) <= set(found)
     }
     return scenarios, complete, sorted(set(means) - set(complete))
+
+
+def worded_scenarios(names: Sequence[str]) -> str:
+    """Says what an average is over: names a few scenarios, and counts many.
+
+    Example:
+        >>> worded_scenarios(["a", "b"]), worded_scenarios(["a"] * 9)
+        ('mean of a and b', 'mean of 9 scenarios')
+    """
+    if len(names) == 1:
+        return f"on {names[0]}"
+    return f"mean of {listed(names) if len(names) <= 5 else f'{len(names)} scenarios'}"
 
 
 def baseline_of(rows: Iterable[Row]) -> str | None:
