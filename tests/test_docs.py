@@ -78,6 +78,7 @@ def test_the_example_of_the_page_on_your_data_runs(capsys, tmp_path, monkeypatch
                 parser.parse_args(shlex.split(line.split(" > ")[0])[1:])
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_transformers_page_run(capsys, tmp_path, monkeypatch):
     weights = ROOT / "tests" / "models" / "goldens" / "bert.safetensors"
     (tmp_path / "model.safetensors").write_bytes(weights.read_bytes())
@@ -103,6 +104,7 @@ def test_the_examples_of_the_backbones_page_run(tmp_path, monkeypatch, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_pretraining_page_run_and_its_table_is_the_registry(capsys):
     space: dict = {}
     for block in blocks("docs/pretraining.md", "python"):
@@ -142,6 +144,7 @@ def test_the_commands_of_the_transferability_page_exist():
         _parser().parse_args(shlex.split(line)[1:])
 
 
+@pytest.mark.slow
 def test_the_example_of_the_interpretability_page_runs(capsys):
     space: dict = {}
     for block in blocks("docs/interpretability.md", "python"):
@@ -182,6 +185,7 @@ def test_the_examples_of_the_page_on_plots_run(tmp_path, monkeypatch):
     assert sorted([*listed, "load"]) == sorted(plot.__all__)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_text_page_runs():
     pytest.importorskip("tokenizers")
     space: dict = {}

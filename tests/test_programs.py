@@ -40,6 +40,7 @@ def test_forgetting_frees_the_programs():
     assert not programs._LOCKS
 
 
+@pytest.mark.slow
 def test_their_number_is_bounded_and_results_do_not_see_it(monkeypatch):
     monkeypatch.setattr(programs, "MOST_PROGRAMS", 3)
     first = trained(4)

@@ -54,6 +54,7 @@ def test_squared_error_ignores_padding_and_refuses_to_broadcast():
         squared_error(jnp.zeros((2, 1)), jnp.zeros(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dann", "dan", "deep_coral", "rsd", "fine_tuning"])
 def test_the_contract_holds_for_continuous_targets(name):
     check_adapter(recipe_of(name, 2), toy_regression(outputs=2), thorough=name == "rsd")
@@ -77,6 +78,7 @@ def test_who_takes_them():
     assert METHODS["fine_tuning"].undefined(3, "U", continuous=True) != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ABLE)
 def test_every_able_method_learns_the_function(name):
     data = toy_regression()

@@ -22,6 +22,7 @@ def train(workers, *, steps=40, learning_rate=0.01, **options):
     return fit(recipe, data, key, steps=steps, workers=workers, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds_mode", ["vmap", "map", "sequential"])
 def test_workers_change_neither_order_nor_values(seeds_mode):
     options = {"seeds": 3, "seeds_mode": seeds_mode}

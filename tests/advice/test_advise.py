@@ -204,6 +204,7 @@ def test_a_wrong_command_is_one_line_and_an_exit_code(words, told, capsys):
     assert told in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_named_pair_knows_its_task(capsys):
     words = ["--source", "digits8", "--target", "digits8:parity", "--steps", "5"]
     assert main(["advise", *words, "--target-labels", "0"]) == 0

@@ -21,6 +21,7 @@ def blobs(seed, labels=None, rows=120):
     return from_arrays("s", x, y if labels is None else labels(y, rng))
 
 
+@pytest.mark.slow
 def test_a_source_of_the_same_task_beats_every_yardstick():
     found = forecast(blobs(0), blobs(1), steps=120)
     assert found.network == "mlp" and found.source_quality > 0.9
@@ -86,6 +87,7 @@ def test_a_regression_is_scored_by_logme_and_r2():
     assert found.scores["logme"].yardstick == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_images_go_through_the_lenet():
     rng = np.random.default_rng(0)
     y = np.arange(16) % 2

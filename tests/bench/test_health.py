@@ -78,6 +78,7 @@ def effect_of(spec, *, sweep=None, network=NETWORK, batch_norm="separate", **opt
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dann", "dan", "deep_coral", "adabn", "shot", "t3a"])
 def test_what_adapts_is_not_called_inert(name):
     effect = effect_of(METHODS[name])
@@ -89,6 +90,7 @@ def test_a_term_behind_a_stopped_gradient_is_inert():
     np.testing.assert_array_equal(effect_of(INERT_SPEC), 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [{}, {"loop": "python", "seeds_mode": "sequential"}])
 def test_each_point_of_a_sweep_is_judged_by_itself(mode):
     points = [{"trade_off": 0.0}, {"trade_off": 1.0}]

@@ -34,6 +34,7 @@ def rows_of(suite, out, methods, scenarios):
     return {row["method"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_several_sources(tmp_path):
     rows = rows_of(
         "embedded_multi", tmp_path, ["source_only", "m3sda"], ["three_to_over07"]
@@ -43,6 +44,7 @@ def test_several_sources(tmp_path):
     assert {row["case"] for row in rows.values()} == {3}
 
 
+@pytest.mark.slow
 def test_partial_label_sets(tmp_path):
     name = "plain_to_over07_classes_0_4"
     rows = rows_of("embedded_partial", tmp_path, ["pada", "osbp"], [name])
@@ -53,6 +55,7 @@ def test_partial_label_sets(tmp_path):
     assert "label sets are partial" in rows["osbp"]["reason"]
 
 
+@pytest.mark.slow
 def test_open_label_sets(tmp_path):
     name = "classes_0_4_to_plain"
     rows = rows_of("embedded_open", tmp_path, ["source_only", "osbp"], [name])

@@ -138,6 +138,7 @@ def result(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_adapted_methods_run_and_are_scored(result):
     rows = result.leaderboard.rows
     assert result.failed == 0

@@ -127,6 +127,7 @@ def test_a_second_call_runs_nothing_and_a_torn_one_is_finished(suite, tmp_path):
     assert metrics_of(out) == whole
 
 
+@pytest.mark.slow
 def test_methods_go_in_blocks_and_rows_do_not_see_it(suite, tmp_path, monkeypatch):
     bench(suite(), tmp_path / "whole")
     monkeypatch.setattr(RUN, "BLOCK", 1)

@@ -78,6 +78,7 @@ def test_a_single_source_has_the_order_it_always_had():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dann", "deep_coral", "source_only"])
 @pytest.mark.parametrize("balanced", [True, False])
 def test_single_source_methods_take_the_pool_for_one_source(name, balanced):
@@ -88,6 +89,7 @@ def test_single_source_methods_take_the_pool_for_one_source(name, balanced):
     assert np.isfinite(result.predict(np.ones((4, 6))).logits["target"]).all()
 
 
+@pytest.mark.slow
 def test_a_single_source_method_does_not_read_the_ids():
     recipe = methods.deep_coral(NETWORK, classes=3)
     data = three_sources(balanced=False)

@@ -202,6 +202,7 @@ def test_rows_of_a_class_come_together():
     assert losses[1.0] < losses[0.0] - 0.1
 
 
+@pytest.mark.slow
 def test_the_key_is_a_view_of_its_own():
     seen = {}
     for name in ("none", "vectors"):

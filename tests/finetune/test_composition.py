@@ -29,6 +29,7 @@ MMD = discrepancy(mmd_squared, "mmd_squared", "constant")
 ALIGNMENTS = {"coral": CORAL, "mmd": MMD, "dann": reversal_term((4,), "constant")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["dann", *(pytest.param(n, marks=pytest.mark.slow) for n in ("coral", "mmd"))],
@@ -85,6 +86,7 @@ def test_the_start_is_kept_once():
     assert sorted(state.extra) == ["co_tuning_relationship", "start"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy", [pytest.param("joint", marks=pytest.mark.slow), "domain_specific"]
 )

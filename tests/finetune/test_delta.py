@@ -201,6 +201,7 @@ def test_attention_by_hand():
     np.testing.assert_allclose(after["feature_map_distance"], weighted, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_method_with_attention_probes_first():
     run = end(methods.delta(NORMALISED, classes=3, attention=True))
     lengths = {k: len(v) for k, v in run.history.items() if k.endswith("task_loss")}
@@ -234,6 +235,7 @@ def test_attention_of_a_chosen_convolution():
         assert run.state.extra["delta_importance"]["conv_1"].shape == (3,)
 
 
+@pytest.mark.slow
 def test_later_stages_and_lora_keep_the_first_start():
     stages = (
         Stage("a", penalties=(delta(),)),

@@ -104,6 +104,7 @@ def test_the_base_and_its_statistics_stay_and_the_factors_move():
         assert np.any(own["b"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [NETWORK], ids=["mlp"])
 def test_the_contract_holds(network):
     check_adapter(presets.lora(rank=2).recipe(network, classes=3), toy_data())

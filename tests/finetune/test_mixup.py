@@ -94,6 +94,7 @@ def test_without_mixup_nothing_changes():
     del batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [3, Continuous(1)], ids=["classes", "numbers"])
 def test_the_contract(classes):
     data = toy_data() if classes == 3 else toy_regression()

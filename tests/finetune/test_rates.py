@@ -106,6 +106,7 @@ def test_frozen_tensors_count_in_no_maximum():
     assert planned_optimizer(*same) is planned_optimizer(*same)
 
 
+@pytest.mark.slow
 def test_the_step_of_the_preset():
     """One step of the plan is one of plain tuning times the factors."""
     plain = FineTunePlan((Stage("tune", statistics="eval"),))
@@ -138,6 +139,7 @@ def test_the_step_of_the_preset():
         np.testing.assert_allclose(ours, factor * whole, rtol=2e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_contract_and_the_table():
     recipe = presets.auto_rgn("train").recipe(NETWORK, classes=3)
     check_adapter(recipe[1:], toy_data(), thorough=False)

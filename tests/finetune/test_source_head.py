@@ -55,6 +55,7 @@ WHERE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [3, OTHER_TASK])
 def test_lwf_by_hand(classes):
     recipe = tuned(lwf(0.7, 2.0), classes=classes, **PLAINLY)
@@ -105,6 +106,7 @@ def test_lwf_remembers_what_the_source_said():
     assert ends[4.0] < 0.3 * ends[0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "values"),
     [("lwf", {"distillation": 0.0}), ("co_tuning", {"relation": 0.0})],

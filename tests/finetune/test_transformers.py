@@ -84,6 +84,7 @@ def test_lora_updates_are_the_papers(name):
         assert pair["a"].shape == (12, 2) and pair["b"].shape == (2, 12)
 
 
+@pytest.mark.slow
 def test_a_plan_tunes_pretrained_weights_with_lora(key):
     options, x = INPUTS["vit_b16"]
     goldens = Path(__file__).parents[1] / "models" / "goldens"

@@ -44,6 +44,7 @@ def test_a_linear_model_s_saliency_is_its_weights():
     )
 
 
+@pytest.mark.slow
 def test_a_row_s_gradient_does_not_depend_on_other_rows():
     model, x = small_network()
     np.testing.assert_allclose(
@@ -59,6 +60,7 @@ def test_a_linear_model_is_attributed_exactly(steps):
     assert float(jnp.max(found.completeness_error)) < 1e-5
 
 
+@pytest.mark.slow
 def test_fifty_midpoints_add_up_to_the_change_of_a_curved_logit():
     found = integrated_gradients(bent, X)
     which = np.argmax(bent(X), axis=1)

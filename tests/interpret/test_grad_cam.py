@@ -113,6 +113,7 @@ def test_the_deciding_corner_lights_up(network):
     assert float(jnp.max(grad_cam(model, x, classes=1).map)) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_the_zoo_s_lenet_is_differentiated_at_every_stage(precision):
     network = network_by_name(

@@ -42,6 +42,7 @@ def test_a_fit_s_model_predicts_what_the_fit_predicts(domain, policy):
     np.testing.assert_allclose(model(X), expected[:, :3], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", ["source", "target"])
 @pytest.mark.parametrize("policy", ["separate", "domain_specific", "joint"])
 @pytest.mark.parametrize("method", ["source_only", "full_fine_tuning", "mean_teacher"])

@@ -41,6 +41,7 @@ def read(page):
     return text, tags.found
 
 
+@pytest.mark.slow
 def test_a_page_of_images_has_every_figure_inside(tmp_path):
     network = network_by_name("lenet", channels=(3, 4), hidden=(6,))
     x = RNG.uniform(size=(12, 8, 8, 1)).astype(np.float32)

@@ -47,6 +47,7 @@ def balanced_batch(arrays):
     return Batch(source, whole.target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["joint", "separate", "domain_specific"])
 def test_the_contract_holds_with_several_sources(policy):
     check_adapter(recipe(2, batch_norm=policy), data(2), thorough=policy == "separate")

@@ -43,6 +43,7 @@ def test_it_keeps_the_contract_of_every_method(name):
     check_adapter(recipe_of(name), TOYS[name].data, thorough=False)
 
 
+@pytest.mark.slow
 @some("simclr")
 def test_loops_and_devices_end_alike(name):
     # Not Adam: it makes steps of rounding errors where a gradient is 0.

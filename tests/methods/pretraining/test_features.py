@@ -164,6 +164,7 @@ def probe(case, found):
     return model.score(scale.transform(features(case.test[0])), case.test[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
