@@ -46,6 +46,11 @@ class Standing(NamedTuple):
     """Posterior against the baseline, with half a point that does not matter."""
     against_baseline: WinTieLoss
     """Over scenario means, with a tie of half a point."""
+    regret: float | None = None
+    """Mean over runs of how far the last step is below the best look by target-test
+    labels: what choosing better could have gained at most. Shown, never ranked."""
+    seconds: float | None = None
+    """Mean of a run's fitting and its share of compiling."""
 
 
 class Standings(NamedTuple):
@@ -134,11 +139,13 @@ def _standings(
     baseline = rows[0].get("against")
     scores: dict[str, Scores] = {}
     gains: dict[str, Scores] = {}
+    ran: dict[str, list[Row]] = {}
     for row in rows:
         if row["status"] == "ok" and row.get("gain") is not None:
             place = (row["method"], row["scenario"], row["seed"])
             _put(scores, place, row[metric_of(row)])
             _put(gains, place, row["gain"])
+            ran.setdefault(row["method"], []).append(row)
     if baseline not in scores:
         return None
     brackets, notes = {}, []
@@ -189,6 +196,8 @@ def _standings(
                 negative_transfer_rate([g for own in own_gains for g in own]),
                 bayesian_signed_rank(differences, seed=seed),
                 win_tie_loss(differences.tolist(), [0.0] * len(names)),
+                _regret([row for row in ran[method] if row["scenario"] in names]),
+                _seconds([row for row in ran[method] if row["scenario"] in names]),
             )
         )
     pairwise = {
@@ -208,6 +217,24 @@ def _standings(
         pairwise,
         tuple(notes),
     )
+
+
+def _regret(rows: Sequence[Row]) -> float | None:
+    lost = [
+        row["accuracy_oracle"] - row["accuracy"]
+        for row in rows
+        if row.get("accuracy_oracle") is not None and row.get("accuracy") is not None
+    ]
+    return float(np.mean(lost)) if lost else None
+
+
+def _seconds(rows: Sequence[Row]) -> float | None:
+    spent = [
+        row["fit_seconds"] + (row.get("compile_seconds") or 0.0)
+        for row in rows
+        if row.get("fit_seconds") is not None
+    ]
+    return float(np.mean(spent)) if spent else None
 
 
 def _put(table: dict[str, Scores], place: tuple[str, str, int], value: float) -> None:

@@ -89,6 +89,8 @@ class Summary(NamedTuple):
     balanced_accuracy: Interval | None = None
     against: str = ""
     """The method that gains are measured from."""
+    majority_accuracy: float | None = None
+    """Of always answering the target-test rows' commonest class."""
 
     @property
     def score(self) -> Interval | None:
@@ -307,6 +309,7 @@ def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summar
         r2=_interval(rows, "r2"),
         balanced_accuracy=_interval(rows, "balanced_accuracy"),
         against=against,
+        majority_accuracy=_mean(ok, "majority_accuracy"),
     )
 
 

@@ -70,9 +70,10 @@ def heatmap(scenarios: Sequence[Summary]) -> dict[str, Any]:
     Returns:
         ``cases`` and ``scenarios`` (headings with the number of columns they span),
         ``columns`` (short track names), ``rows`` (method and its cells), ``baseline``
-        and ``oracle`` (accuracies or RMSEs per column), ``metric`` and ``detail`` (what
-        the numbers are), ``limit`` (gain of full colour) and ``legend`` (cells of the
-        colour scale).
+        and ``oracle`` (accuracies or RMSEs per column), ``majority`` (accuracies of
+        the commonest class; empty where there are none), ``metric`` and ``detail``
+        (what the numbers are), ``limit`` (gain of full colour) and ``legend`` (cells of
+        the colour scale).
     """
     cells: dict[tuple[Any, ...], dict[str, Summary]] = {}
     for s in scenarios:
@@ -108,12 +109,31 @@ def heatmap(scenarios: Sequence[Summary]) -> dict[str, Any]:
         "starts": [i == 0 or c[0] != columns[i - 1][0] for i, c in enumerate(columns)],
         "rows": rows,
         "baseline": [_score(s) for s in baseline],
+        "majority": _majority(columns, cells),
         "oracle": [_score(oracles.get(c[1])) for c in columns] if oracles else [],
         "metric": _titles(METRIC_TITLES, scenarios),
         "detail": _titles(DETAIL_TITLES, scenarios),
         "limit": limit,
         "legend": [_shade(f * limit, limit) for f in (-1, -0.5, -0.2, 0, 0.2, 0.5, 1)],
     }
+
+
+def _majority(
+    columns: Sequence[Any], cells: dict[tuple[Any, ...], dict[str, Summary]]
+) -> list[str]:
+    """The lowest rung per column; of what is scored by accuracy alone."""
+    found = [
+        next(
+            (
+                percent(s.majority_accuracy)
+                for s in cells[column].values()
+                if s.majority_accuracy is not None and s.metric == "accuracy"
+            ),
+            "–",
+        )
+        for column in columns
+    ]
+    return found if set(found) - {"–"} else []
 
 
 def _titles(titles: dict[str, str], scenarios: Sequence[Summary]) -> str:
