@@ -83,4 +83,21 @@ def _flaw(content: Any) -> str:
                 # True and False are numbers to Python, but not here.
                 if type(one.get(name)) not in (int, float, type(None)):
                     return f"has a {name} of {one['criterion']} that is no number"
+    return _tuned_flaw(content.get("tuned"))
+
+
+def _tuned_flaw(lines: Any) -> str:
+    if not isinstance(lines or [], list):
+        return "has something else than a list of tuned configurations"
+    for line in lines or ():
+        if not isinstance(line, dict) or not isinstance(line.get("criterion"), str):
+            return "has tuned configurations without a criterion"
+        for name in ("accuracy", "default", "gain"):
+            interval = line.get(name)
+            if not isinstance(interval, dict):
+                return f"has tuned configurations without {name}"
+            for end in ("mean", "low", "high"):
+                allowed = (int, float) if end == "mean" else (int, float, type(None))
+                if type(interval.get(end)) not in allowed:
+                    return f"has tuned configurations whose {name} is no interval"
     return ""

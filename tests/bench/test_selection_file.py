@@ -5,6 +5,7 @@ import json
 import pytest
 
 from da_zoo.bench.rendering import render
+from da_zoo.bench.report.criteria_table import criteria_table
 from da_zoo.bench.selection_file import load_selection
 from da_zoo.bench.store import RowStore
 from tests.bench.fake_rows import make_row
@@ -84,3 +85,49 @@ def test_the_page_says_that_it_is_damaged(tmp_path) -> None:
     assert [note[:26] for note in told] == ["selection.json is not JSON"]
     assert told[0] in " ".join(board.notes)
     assert 'id="criteria"' not in page.read_text(encoding="utf-8")
+
+
+def tuned(criterion="bnm", gain=(0.02, 0.01, 0.03), **fields):
+    names = ("mean", "low", "high")
+    line = {"track": "U", "label_fraction": None, "method": "dann"}
+    line |= {
+        "criterion": criterion,
+        "accuracy": {"mean": 0.6},
+        "default": {"mean": 0.58},
+    }
+    return line | {"gain": dict(zip(names, gain, strict=True))} | fields
+
+
+def test_what_tuning_gives_is_counted_by_its_intervals():
+    section = criteria_table(
+        {
+            "ranked": "last_step",
+            "tables": [],
+            "tuned": [
+                tuned(),
+                tuned(gain=(-0.04, -0.05, -0.03)),
+                tuned(gain=(0.0, None, None)),
+                tuned("entropy", label_fraction=0.05, track="F"),
+            ],
+        }
+    )
+    first, second = section.tables
+    assert first.rows == [["bnm", "60.0", "58.0", "−0.7", "1", "1", "3"]]
+    assert "Track F, 5 % of the labels" in second.label
+
+
+@pytest.mark.parametrize(
+    ("lines", "flaw"),
+    [
+        ({}, ""),
+        ("no", "else than a list"),
+        ([{"criterion": 3}], "without a criterion"),
+        ([tuned(gain=(None, 0.1, 0.2))], "no interval"),
+        ([tuned() | {"default": 0.5}], "without default"),
+    ],
+)
+def test_a_damaged_list_of_tuned_configurations_is_said(tmp_path, lines, flaw):
+    content = {"schema_version": 1, "tables": [], "tuned": lines}
+    (tmp_path / "selection.json").write_text(json.dumps(content))
+    found, said = load_selection(tmp_path)
+    assert (found is None) == bool(flaw) and flaw in said

@@ -5,7 +5,7 @@ from typing import Any
 
 from da_zoo.bench.report.section import Heading, Section, Table, absent
 from da_zoo.bench.selection_file import CRITERION_FIELDS
-from da_zoo.bench.wording import MINUS, percent
+from da_zoo.bench.wording import MINUS, percent, points
 
 __all__ = ["criteria_table"]
 
@@ -50,6 +50,7 @@ def criteria_table(selection: Mapping[str, Any] | None) -> Section:
     ranked = str(selection.get("ranked") or "")
     tables = [_table(table, ranked) for table in selection["tables"]]
     tables = [table for table in tables if table.rows]
+    tables += _tuning_tables(selection)
     if not tables:
         return absent(_SECTION, "`selection.json` has no criteria")
     notes = []
@@ -68,7 +69,7 @@ def _table(table: Mapping[str, Any], ranked: str) -> Table:
             counts.append(f"{found} {name if found > 1 else name[:-1]}")
     if isinstance(candidates := table.get("candidates"), int):
         counts.append(f"{candidates} candidates")
-    label = f"Track {table.get('track') or '?'}"
+    label = _track(table)
     label += f": {', '.join(counts)}" if counts else ""
     criteria = sorted(
         table["criteria"],
@@ -79,6 +80,61 @@ def _table(table: Mapping[str, Any], ranked: str) -> Table:
         ),
     )
     return Table(label, _HEADINGS, [_row(one, ranked) for one in criteria])
+
+
+def _track(table: Mapping[str, Any]) -> str:
+    share = table.get("label_fraction")
+    known = f", {100 * share:g} % of the labels" if isinstance(share, float) else ""
+    return f"Track {table.get('track') or '?'}{known}"
+
+
+_TUNING_HEADINGS = (
+    Heading("Criterion", True),
+    Heading("Tuned %", hint="mean accuracy over methods"),
+    Heading("Defaults %", hint="mean accuracy over methods"),
+    Heading("Gain", hint="points, mean over methods"),
+    Heading("Better", hint="methods whose 95 % interval over seeds is above 0"),
+    Heading("Worse", hint="methods whose 95 % interval over seeds is below 0"),
+    Heading("Methods"),
+)
+
+
+def _tuning_tables(selection: Mapping[str, Any]) -> list[Table]:
+    """What choosing a method's configuration on the other seeds gives, by track."""
+    tracks: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for line in selection.get("tuned") or ():
+        own = tracks.setdefault(_track(line), {})
+        own.setdefault(line["criterion"], []).append(line)
+    return [
+        Table(
+            f"{label}: configurations chosen on the other seeds, per method",
+            _TUNING_HEADINGS,
+            sorted(
+                (_tuning_row(name, lines) for name, lines in criteria.items()),
+                key=lambda row: -float(row[1]),
+            ),
+        )
+        for label, criteria in tracks.items()
+    ]
+
+
+def _tuning_row(criterion: str, lines: list[Mapping[str, Any]]) -> list[str]:
+    def mean(field: str) -> float:
+        return sum(float(line[field]["mean"]) for line in lines) / len(lines)
+
+    def sure(end: str, sign: int) -> str:
+        ends = [line["gain"].get(end) for line in lines]
+        return str(sum(e is not None and sign * e > 0 for e in ends))
+
+    return [
+        criterion,
+        percent(mean("accuracy")),
+        percent(mean("default")),
+        points(mean("gain")),
+        sure("low", 1),
+        sure("high", -1),
+        str(len(lines)),
+    ]
 
 
 def _row(one: Mapping[str, Any], ranked: str) -> list[str]:
