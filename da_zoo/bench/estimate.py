@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 SECONDS_PER_STEP = 2e-4
-"""Of one run, and beside it :data:`SECONDS_PER_GROUP`: 47 methods of the embedded suite,
+"""Of one run, beside :data:`SECONDS_PER_GROUP`: 47 methods of the embedded suite,
 2 465 runs of 1000 steps in 493 groups, took 29 minutes on two cores. Larger networks
 and inputs cost more, and a first row in ``--out`` says how much."""
 SECONDS_PER_GROUP = 2.5
