@@ -59,7 +59,8 @@ class Estimate(NamedTuple):
 
     def to_line(self) -> str:
         """Returns it in one line."""
-        left = [one for one in self.planned if not one.there]
+        # n/a rows are written in no time.
+        left = [p for p in self.planned if not p.there and not p.cell.undefined]
         timed = ", ".join(f"{BASES[name]} ({n})" for name, n in self.bases.items())
         told = f"{len(left)} of {len(self.planned)} row groups to run"
         if not self.bases:

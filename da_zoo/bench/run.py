@@ -261,7 +261,8 @@ def preview(
     check_names([stale], STALE, "stale")
     console = Console(stderr=True)
     loaded, length, cells = _lay_out(suite, console, data_dir=data_dir, **options)
-    store = RowStore.open(out, create=False) if Path(out).exists() else None
+    there = Path(out).is_dir() and any(Path(out).iterdir())
+    store = RowStore.open(out, create=False) if there else None
     retry = ("failed", "timeout") if retry_failed else ()
     planned = []
     for scenario, own in _in_blocks(cells):

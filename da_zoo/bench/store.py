@@ -67,6 +67,7 @@ class RowStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rows_path = folder / _ROWS
+        self._known: tuple[tuple[int, int], dict[str, dict[int, str]]] = ((-1, -1), {})
 
     @classmethod
     def open(cls, out: str | Path, *, create: bool = True) -> "RowStore":
@@ -202,15 +203,25 @@ class RowStore:
         Returns:
             the groups of which every seed has a final row.
         """
-        seeds: dict[str, set[int]] = {}
-        again = set(retry)
-        for row in self.read()[0]:
-            if row["status"] in again:
-                continue
-            seeds.setdefault(row["group"], set()).add(row["seed"])
-        return {
-            g for g, wanted in expected.items() if set(wanted) <= seeds.get(g, set())
+        statuses, again = self._statuses(), set(retry)
+        seeds = {
+            group: {s for s, st in statuses.get(group, {}).items() if st not in again}
+            for group in expected
         }
+        return {g for g, wanted in expected.items() if set(wanted) <= seeds[g]}
+
+    def _statuses(self) -> dict[str, dict[int, str]]:
+        """How each seed of each group ended; read again only where the file changed."""
+        if not self.rows_path.exists():
+            return {}
+        found = self.rows_path.stat()
+        stamp = (found.st_size, found.st_mtime_ns)
+        if self._known[0] != stamp:
+            statuses: dict[str, dict[int, str]] = {}
+            for row in self.read()[0]:
+                statuses.setdefault(row["group"], {})[row["seed"]] = row["status"]
+            self._known = (stamp, statuses)
+        return self._known[1]
 
     def save_logits(self, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
         """Stores a group's logits as float16, whole or not at all.
