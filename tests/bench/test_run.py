@@ -1,4 +1,3 @@
-import importlib
 import json
 
 import jax
@@ -7,19 +6,25 @@ import pytest
 
 from da_zoo import METHODS, programs
 from da_zoo.bench import group as group_module
-from da_zoo.bench import run
+from da_zoo.bench import run, workload
 from da_zoo.bench import run as run_benchmark
 from da_zoo.bench.clock import Clock
 from da_zoo.bench.fingerprint import digest, source_hash
 from da_zoo.bench.group import group_keys
-from da_zoo.bench.plan import Budget, batches, configurations, make_plan, method_values
+from da_zoo.bench.plan import (
+    BUDGETS,
+    Budget,
+    batches,
+    configurations,
+    make_plan,
+    method_values,
+)
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
 from da_zoo.commands.bench import _require_device
 from da_zoo.programs import forget_programs
 from da_zoo.scenarios import build, load_suite
 
-RUN = importlib.import_module("da_zoo.bench.run")  # the name is the function's too
 SUITE = """
 name = "tiny"
 label_fractions = [0.05]
@@ -130,7 +135,7 @@ def test_a_second_call_runs_nothing_and_a_torn_one_is_finished(suite, tmp_path):
 @pytest.mark.slow
 def test_methods_go_in_blocks_and_rows_do_not_see_it(suite, tmp_path, monkeypatch):
     bench(suite(), tmp_path / "whole")
-    monkeypatch.setattr(RUN, "BLOCK", 1)
+    monkeypatch.setattr(workload, "BLOCK", 1)
     monkeypatch.setattr(programs, "MOST_PROGRAMS", 1)
     bench(suite(), tmp_path / "blocks")
     assert metrics_of(tmp_path / "blocks") == metrics_of(tmp_path / "whole")
@@ -184,7 +189,7 @@ def test_target_labels_outside_the_information_set_change_nothing(
         }
         return data._replace(**changed)
 
-    monkeypatch.setattr(RUN, "build", poisoned)
+    monkeypatch.setattr(workload, "build", poisoned)
     bench(suite(), tmp_path / "poisoned", **options)
     stores = [RowStore.open(tmp_path / name) for name in ("clean", "poisoned")]
     for a, b in zip(*(store.read()[0] for store in stores), strict=True):
@@ -343,7 +348,7 @@ def test_the_command_line(suite, tmp_path, capsys, monkeypatch):
     assert main(["bench", "--device", "abacus"]) == 2
     assert main([*words[:3], "--methods", ""]) == 2
     assert "methods is empty" in capsys.readouterr().err
-    nothing = [*words[:3], "--methods", "adabn", "--tracks", "F"]
+    nothing = [*words[:3], "--methods", "adabn", "--tracks", "F", "--no-baselines"]
     nothing += ["--label-fractions", "0.05", "--scenarios", "shift", "--seeds", "1"]
     assert main([*nothing, "--out", str(tmp_path / "none"), "--no-progress"]) == 0
     assert "nothing was trained: adabn" in capsys.readouterr().err
@@ -359,7 +364,7 @@ def test_the_command_line(suite, tmp_path, capsys, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(RUN, "make_plan", interrupt)
+    monkeypatch.setattr(workload, "make_plan", interrupt)
     assert main([*words, "--no-progress"]) == 130
     assert "continues" in capsys.readouterr().err
 
@@ -376,7 +381,7 @@ def test_configurations_are_trained_together_and_each_as_if_alone(
         return result
 
     monkeypatch.setattr(group_module, "fit", spy)
-    monkeypatch.setitem(RUN.BUDGETS, "smoke", Budget(3, 2, 4))
+    monkeypatch.setitem(BUDGETS, "smoke", Budget(3, 2, 4))
     options = {"scenarios": ["shift"], "tracks": ["U"], "budget": "smoke"}
     out = tmp_path / "out"
     assert bench(suite(), out, ["source_only"], **options).ran == 3
@@ -395,8 +400,8 @@ def test_configurations_are_trained_together_and_each_as_if_alone(
     )
     for cell in cells:
         keys = group_keys(cell, loaded, data, 4)
-        ((alone, _),) = group_module.run_groups([cell], loaded, data, [keys], steps=4)
-        for row in alone:
+        (group,) = group_module.run_groups([cell], loaded, data, [keys], steps=4)
+        for row in group.rows:
             together = rows[cell.configuration, row["seed"]]
             assert together["group_width"] == 6
             assert together["hyperparameters"] == row["hyperparameters"]

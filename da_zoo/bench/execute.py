@@ -1,0 +1,138 @@
+"""Runs row groups: side by side, in the order of the plan, each failure a row."""
+
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from da_zoo.bench.group import (
+    GroupKeys,
+    GroupRows,
+    group_keys,
+    na_rows,
+    run_groups,
+)
+from da_zoo.bench.plan import Cell
+from da_zoo.bench.shallow import run_shallow, shallow_keys
+from da_zoo.bench.store import RowStore
+from da_zoo.registry import MethodSpec, ShallowSpec
+from da_zoo.scenarios import ScenarioData, Suite
+
+__all__ = ["Work", "command_of", "in_order", "keep_group", "keys_of", "run_batch"]
+
+
+class _Runner(NamedTuple):
+    """How groups of one kind of method are hashed and run."""
+
+    keys: Callable[..., GroupKeys]
+    run: Callable[..., list[GroupRows]]
+
+
+RUNNERS: dict[type, _Runner] = {
+    MethodSpec: _Runner(group_keys, run_groups),
+    ShallowSpec: _Runner(shallow_keys, run_shallow),
+}
+"""By the kind of a method's registry entry."""
+
+
+def keys_of(
+    cell: Cell, suite: Suite, data: dict[int, ScenarioData], steps: int, count: int
+) -> GroupKeys:
+    """Hashes a cell's group and rows, as the runner of its kind of method does."""
+    return RUNNERS[type(cell.method)].keys(cell, suite, data, steps, count)
+
+
+class Work(NamedTuple):
+    """Groups to train together, and which groups of their scenario are there."""
+
+    batch: list[tuple[Cell, GroupKeys]]
+    done: set[str]
+
+
+def in_order(
+    pool: ThreadPoolExecutor,
+    jobs: Iterator[tuple[Work, Callable[[], list[GroupRows]]]],
+    workers: int,
+) -> Iterator[tuple[Work, list[GroupRows]]]:
+    """Runs jobs side by side and yields their results in the jobs' order.
+
+    Jobs are drawn as workers become free, so that few scenarios' data are held; what
+    is in flight when the caller stops is finished and dropped.
+    """
+    flying: deque[tuple[Work, Future[list[GroupRows]]]] = deque()
+    try:
+        for work, call in jobs:
+            flying.append((work, pool.submit(call)))
+            # One more than run at once: a worker never waits for this thread.
+            while len(flying) > workers:
+                first, future = flying.popleft()
+                yield first, future.result()
+        for first, future in flying:
+            yield first, future.result()
+    finally:
+        for _, future in flying:
+            future.cancel()
+
+
+def run_batch(
+    batch: list[tuple[Cell, GroupKeys]],
+    suite: Suite,
+    data: dict[int, ScenarioData],
+    steps: int,
+    checkpoints: bool,
+) -> list[GroupRows]:
+    """Runs groups together; whatever goes wrong becomes their rows' reason."""
+    cells, keys = [list(part) for part in zip(*batch, strict=True)]
+    status, reason = "na", cells[0].undefined
+    if not reason:
+        try:
+            runner = RUNNERS[type(cells[0].method)]
+            return runner.run(
+                cells, suite, data, keys, steps=steps, checkpoints=checkpoints
+            )
+        except Exception as error:  # one group's failure never ends the benchmark
+            status, reason = "failed", f"{type(error).__name__}: {error}"
+    return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
+
+
+def keep_group(
+    group: GroupRows, command: str, store: RowStore, checkpoints: bool
+) -> None:
+    """Writes a group: its arrays first, so that complete rows have theirs."""
+    name = group.rows[0]["group"]
+    if group.logits:
+        store.save_logits(name, group.logits)
+    if checkpoints:  # also where there are none: they were asked for
+        store.save_checkpoints(name, group.checkpoints)
+    store.append_group([row | {"command": command} for row in group.rows])
+
+
+def command_of(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> str:
+    """The command line that makes this row again."""
+    words = [
+        "da-zoo",
+        "bench",
+        "--suite",
+        suite.origin or suite.name,
+        "--budget",
+        budget,
+    ]
+    words += ["--scenarios", cell.scenario.name, "--methods", cell.method.name]
+    words += [
+        "--tracks",
+        cell.track,
+        "--seeds",
+        str(len(cell.seeds)),
+        "--steps",
+        str(steps),
+    ]
+    if cell.seeds[0]:
+        words += ["--first-seed", str(cell.seeds[0])]
+    if cell.label_fraction is not None:
+        words += ["--label-fractions", f"{cell.label_fraction:g}"]
+    if precision := suite.defaults.get("precision"):
+        words += ["--precision", precision]
+    if data is not None:
+        words += ["--data", "DIR"]
+    return shlex.join(words)
