@@ -129,10 +129,28 @@ def wilcoxon_holm(scores: Scores, *, alpha: float = 0.05) -> Bool[np.ndarray, "m
     return apart
 
 
+_MOST_ENUMERATED = 13
+"""Scenarios up to which every choice of signs is counted. SciPy does so too where there
+are zeros or ties, by a second of Python for each pair of methods."""
+
+
 def _wilcoxon_p(difference: np.ndarray) -> float:
-    if not difference.any():
+    left = difference[difference != 0]
+    if not left.size:
         return 1.0
-    return float(stats.wilcoxon(difference).pvalue)
+    if len(difference) > _MOST_ENUMERATED:
+        return float(stats.wilcoxon(difference).pvalue)
+    ranks = stats.rankdata(np.abs(left))
+    found = ranks[left > 0].sum()
+    # Mean ranks are halves, so that sums are exact and may be compared.
+    sums = _signs(len(left)) @ ranks
+    return min(1.0, float(2 * min((sums <= found).mean(), (sums >= found).mean())))
+
+
+@functools.lru_cache(maxsize=4)
+def _signs(count: int) -> Float[np.ndarray, "choices count"]:
+    """Every choice of which differences are positive, a row each."""
+    return (np.arange(2**count)[:, None] >> np.arange(count) & 1).astype(np.float64)
 
 
 def cliques(

@@ -1,10 +1,13 @@
 """Ranks over scenarios against SciPy, hand counts and a published example."""
 
+import time
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from da_zoo.bench.ranks import (
+    _wilcoxon_p,
     average_ranks,
     bayesian_signed_rank,
     cliques,
@@ -124,3 +127,22 @@ def test_bad_scores() -> None:
         friedman_p(np.ones((4, 2)))
     with pytest.raises(ValueError, match="rope"):
         bayesian_signed_rank(np.ones(3), rope=-1.0)
+
+
+@pytest.mark.parametrize("zeros", [0, 1])
+def test_few_scenarios_are_counted_as_scipy_counts_them(zeros) -> None:
+    generator = np.random.default_rng(zeros)
+    for count in (6, 8):
+        difference = np.round(generator.normal(0.3, 1.0, size=count), 1)
+        difference[difference == 0] = 0.1
+        difference[:zeros] = 0.0
+        expected = stats.wilcoxon(difference).pvalue
+        assert _wilcoxon_p(difference) == pytest.approx(expected)
+
+
+def test_equal_means_of_twelve_scenarios_take_no_time() -> None:
+    """SciPy takes a second for each pair that has a zero."""
+    scores = np.round(np.random.default_rng(0).random((12, 30)), 1)
+    start = time.perf_counter()
+    wilcoxon_holm(scores)
+    assert time.perf_counter() - start < 20
