@@ -59,6 +59,10 @@ MEASURED = (
 )
 
 
+DRAWN = ("curve", "reliability", "embedding")
+"""What figures are drawn from."""
+
+
 class GroupKeys(NamedTuple):
     """The hash of a row group and those of its rows, by seed."""
 
@@ -161,6 +165,7 @@ def _base_row(cell: Cell, suite: Suite, keys: GroupKeys, seed: int) -> dict[str,
         "metric": cell.scenario.target.task.metric,
         **dict.fromkeys(MEASURED),
         "majority_accuracy": None,
+        **dict.fromkeys(DRAWN),
         "source": source_hash(cell.method.factory.__module__),
         "hyperparameters": dict(cell.values),
         "network": {"name": name, **options},

@@ -39,6 +39,7 @@ def add_reference(
 
     Example:
         >>> cell = {"track": "U", "label_fraction": None, "configuration": 0}
+        >>> cell |= {"status": "ok", "seed": 0, "steps": 100}
         >>> mine = [{**cell, "scenario": "s", "method": "dann"}]
         >>> theirs = [*mine, {**cell, "scenario": "s", "method": "dan"}]
         >>> rows, notes = add_reference(mine, theirs)
