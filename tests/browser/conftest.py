@@ -8,7 +8,8 @@ import pytest
 
 from da_zoo.bench.leaderboard import build_leaderboard
 from da_zoo.bench.report import write_report
-from tests.bench.fake_rows import make_row, make_rows
+from tests.bench.fake_rows import make_row
+from tests.bench.rich_rows import digit_rows, enrich, rich_rows, selection
 
 NASTY = (
     "<script>alert(1)</script>",
@@ -40,19 +41,25 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory) -> Path:
-    """The page of a whole benchmark and of names that attack it."""
-    rows = make_rows()
+    """The page of a whole benchmark, every figure and names that attack it."""
+    rows = [*rich_rows(), *digit_rows()]
     for number, name in enumerate(NASTY):
         fields = {"scenario": name, "suite": name, "command": name, "device": name}
         for seed in (0, 1):
             rows += [
-                make_row(method="source_only", seed=seed, **fields),
-                make_row(method=name, seed=seed, accuracy=0.9 - number / 10, **fields),
+                enrich(make_row(method=method, seed=seed, accuracy=accuracy, **fields))
+                for method, accuracy in (
+                    ("source_only", 0.6),
+                    (name, 0.9 - number / 10),
+                )
             ]
         rows.append(
             make_row(method=name, seed=2, status="failed", reason=name, **fields)
         )
-    return write_report(build_leaderboard(rows), tmp_path_factory.mktemp("report"))
+    chosen = selection()
+    chosen["tables"][0]["criteria"][0]["criterion"] = NASTY[0]
+    board = build_leaderboard(rows)._replace(selection=chosen)
+    return write_report(board, tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture
