@@ -151,7 +151,12 @@ def estimate(planned: Sequence[Planned], rows: Iterable[Row], steps: int) -> Est
     return Estimate(tuple(planned), total, ordered)
 
 
-def expected_cost(cells: Iterable[Cell], rows: Sequence[Row], steps: int) -> str:
+def expected_cost(
+    cells: Iterable[Cell],
+    rows: Sequence[Row],
+    steps: int,
+    retry: Sequence[str] = (),
+) -> str:
     """Words the cost of a run in a line; "" where no row says anything of it.
 
     Which groups are there is told by their cells, for their keys need all data: those
@@ -161,6 +166,7 @@ def expected_cost(cells: Iterable[Cell], rows: Sequence[Row], steps: int) -> str
         cells: the plan.
         rows: of the folder.
         steps: of training.
+        retry: statuses that are run again.
 
     Example:
         >>> expected_cost([], [], 1000)
@@ -170,7 +176,7 @@ def expected_cost(cells: Iterable[Cell], rows: Sequence[Row], steps: int) -> str
     there = {
         tuple(row[field] for field in fields)
         for row in rows
-        if row["status"] in ("ok", "na") and row.get("steps") in (None, steps)
+        if row["status"] not in retry and row.get("steps") in (None, steps)
     }
     planned = []
     for cell in cells:

@@ -105,6 +105,8 @@ def keep_group(
         store.save_logits(name, group.logits)
     if checkpoints:  # also where there are none: they were asked for
         store.save_checkpoints(name, group.checkpoints)
+    else:  # those of an earlier try are not of these rows
+        store.remove_checkpoints(name)
     store.append_group([row | {"command": command} for row in group.rows])
 
 
@@ -130,7 +132,7 @@ def command_of(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> 
     if cell.seeds[0]:
         words += ["--first-seed", str(cell.seeds[0])]
     if cell.label_fraction is not None:
-        words += ["--label-fractions", f"{cell.label_fraction:g}"]
+        words += ["--label-fractions", f"{cell.label_fraction!r}"]
     if precision := suite.defaults.get("precision"):
         words += ["--precision", precision]
     if data is not None:

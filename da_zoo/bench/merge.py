@@ -43,6 +43,7 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
         there = _final(target)
         for group, own in groups.items():
             if group in there:
+                _copy_checkpoints(source, target, group, problems)
                 continue
             wanted = own[0].get("group_rows", len(own))
             if len(own) != wanted:
@@ -54,14 +55,25 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
             try:
                 if any(row["status"] == "ok" for row in own):
                     target.save_logits(group, source.load_logits(group))
-                if source.has_checkpoints(group):
-                    target.save_checkpoints(group, source.load_checkpoints(group))
             except ValueError as error:  # else it would count as there, without
                 problems.append(f"{source.folder}: {error}")
                 continue
+            _copy_checkpoints(source, target, group, problems)
             target.append_group(own)
             copied += 1
     return copied, problems
+
+
+def _copy_checkpoints(
+    source: RowStore, target: RowStore, group: str, problems: list[str]
+) -> None:
+    """Copies what the target lacks; a damaged file costs itself, not the rows."""
+    if not source.has_checkpoints(group) or target.has_checkpoints(group):
+        return
+    try:
+        target.save_checkpoints(group, source.load_checkpoints(group))
+    except ValueError as error:
+        problems.append(f"{source.folder}: {error}")
 
 
 def _final(store: RowStore) -> set[str]:

@@ -116,6 +116,8 @@ def configurations(
 ) -> list[dict[str, Any]]:
     """Returns ``count`` configurations of a method; number 0 is the defaults.
 
+    Fewer, where the space has fewer points: no two are equal.
+
     The space is the registry's, the same for every scenario; each hyper-parameter has a
     random stream of its own, seeded by its name, so that adding one changes no other.
 
@@ -138,7 +140,8 @@ def configurations(
             words = hashlib.sha256(name.encode()).digest()[:8]
             generator = np.random.default_rng(int.from_bytes(words, "big"))
             drawn[hyperparameter.name] = _draw(hyperparameter, generator)
-        result.append(drawn)
+        if drawn not in result:  # the same twice would be one row group, twice
+            result.append(drawn)
     return result
 
 

@@ -70,16 +70,16 @@ def add_reference(
         )
     if differing := _differing(mine, theirs):
         notes.append(
-            "The reference was run on other data, or in other steps, than this folder "
-            f"in {', '.join(differing)}: compare there with care; no gain is measured "
-            "from the other's baseline."
+            "The reference was run on other data, in other steps or by another network "
+            f"than this folder in {', '.join(differing)}: compare there with care; no "
+            "gain is measured from the other's baseline."
         )
     return [*theirs, *mine], notes
 
 
 def _differing(mine: list[Row], theirs: list[Row]) -> list[str]:
     """Names scenarios in which runs of a seed had other data or steps."""
-    seen: dict[tuple[str, int], set[tuple[Any, Any]]] = {}
+    seen: dict[tuple[str, int], set[tuple[Any, ...]]] = {}
     for row in mine:
         if row["status"] == "ok" and row.get("steps") is not None:
             place = (row["scenario"], row["seed"])
@@ -96,5 +96,5 @@ def _differing(mine: list[Row], theirs: list[Row]) -> list[str]:
     )
 
 
-def _budget(row: Row) -> tuple[Any, Any]:
-    return row.get("data_fingerprint"), row["steps"]
+def _budget(row: Row) -> tuple[Any, ...]:
+    return row.get("data_fingerprint"), row["steps"], repr(row.get("network"))

@@ -5,7 +5,8 @@ from pathlib import Path
 from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
 from da_zoo.bench.reference import add_reference
 from da_zoo.bench.report import write_report
-from da_zoo.bench.selection_file import load_selection
+from da_zoo.bench.rows import Row
+from da_zoo.bench.selection_file import digest_of, load_selection
 from da_zoo.bench.staleness import count_stale, is_stale, stale_note
 from da_zoo.bench.store import RowStore
 from da_zoo.naming import check_names
@@ -34,17 +35,23 @@ def render(
     rows, problems = RowStore.open(out, create=False).read()
     told = [f"rows.jsonl, line {p.line}: {p.reason}" for p in problems]
     notes: list[str] = []
+    theirs: list[Row] = []
     if reference is not None:
         theirs, flaws = RowStore.open(reference, create=False).read()
         told += [f"reference's rows.jsonl, line {p.line}: {p.reason}" for p in flaws]
+    dropped = count_stale([*rows, *theirs]) if stale == "drop" else {}
+    if dropped:  # before the two meet: a stale row must not push the other's out
+        rows, theirs = (
+            [row for row in own if not is_stale(row)] for own in (rows, theirs)
+        )
+    if reference is not None:
         rows, notes = add_reference(rows, theirs)
-    dropped = count_stale(rows) if stale == "drop" else {}
-    if dropped:
-        rows = [row for row in rows if not is_stale(row)]
     selection, flaw = load_selection(out)
     if flaw:
         told.append(flaw)
     board = build_leaderboard(rows, told)._replace(selection=selection)
+    if selection and selection.get("groups") not in (None, digest_of(board.rows)):
+        notes.append("The criteria were judged on other rows: run da-zoo select again.")
     # Of what is shown: rows that newer ones have replaced are no news.
     counts = dropped or count_stale(board.rows)
     if note := stale_note(counts, dropped=bool(dropped)):

@@ -107,6 +107,7 @@ def run(
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     check_names([stale], STALE, "stale")
+    _check_checkpoints(checkpoints, stale)
     console = Console(stderr=True)
     loaded, length, cells = lay_out(
         suite,
@@ -124,9 +125,9 @@ def run(
         shard=shard,
     )
     store = RowStore.open(out)
-    if told_cost := expected_cost(cells, store.read()[0], length):
-        console.print(told_cost, markup=False, highlight=False, soft_wrap=True)
     retry = ("failed", "timeout") if retry_failed else ()
+    if told_cost := expected_cost(cells, store.read()[0], length, retry):
+        console.print(told_cost, markup=False, highlight=False, soft_wrap=True)
     told_notes: set[str] = set()
     ran, failed = 0, 0
     with (
@@ -185,6 +186,7 @@ def preview(
     data_dir: str | Path | None = None,
     retry_failed: bool = False,
     stale: str = "rerun",
+    checkpoints: bool = False,
     **options: Any,
 ) -> Estimate:
     """Says what :func:`run` would run, and about how long; nothing is trained.
@@ -195,12 +197,14 @@ def preview(
         data_dir: folder of the real data sets.
         retry_failed: count failed groups as to be run.
         stale: "rerun" or "keep".
+        checkpoints: count groups without checkpoints as to be run.
         **options: those of :func:`run` that choose cells.
 
     Raises:
         ValueError: as :func:`run` does.
     """
     check_names([stale], STALE, "stale")
+    _check_checkpoints(checkpoints, stale)
     console = Console(stderr=True)
     loaded, length, cells = lay_out(suite, console, data_dir=data_dir, **options)
     there = Path(out).is_dir() and any(Path(out).iterdir())
@@ -216,5 +220,15 @@ def preview(
             if store
             else set()
         )
+        if checkpoints and store:
+            done = {group for group in done if store.has_checkpoints(group)}
         planned += [Planned(cell, keys.group in done) for cell, keys in expected]
     return estimate(planned, store.read()[0] if store else [], length)
+
+
+def _check_checkpoints(checkpoints: bool, stale: str) -> None:
+    if checkpoints and stale == "keep":
+        raise ValueError(
+            "checkpoints of rows that an older source made cannot be had: leave "
+            "checkpoints out, or stale='keep'"
+        )

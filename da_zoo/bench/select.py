@@ -18,7 +18,15 @@ from da_zoo.bench.rows import Row
 from da_zoo.bench.store import RowStore
 from da_zoo.metrics import collapsed
 
-__all__ = ["Choice", "Judged", "choose", "judge", "judged_of", "selection_tables"]
+__all__ = [
+    "Choice",
+    "Judged",
+    "choose",
+    "judge",
+    "judgeable",
+    "judged_of",
+    "selection_tables",
+]
 
 SCHEMA_VERSION = 1
 
@@ -116,9 +124,8 @@ def judged_of(
         and row["configuration"] == 0
         and row["status"] == "ok"
     }
-    ok = [r for r in rows if r["status"] == "ok" and r["method"] not in _BASELINES]
     found: list[Judged] = []
-    for group, members in itertools.groupby(ok, lambda row: row["group"]):
+    for group, members in itertools.groupby(judgeable(rows), lambda row: row["group"]):
         if not store.has_checkpoints(group):
             continue
         own = {row["seed"]: row for row in members}
@@ -143,6 +150,11 @@ def judged_of(
             )
         on_group()
     return found
+
+
+def judgeable(rows: Iterable[Row]) -> list[Row]:
+    """Keeps finished runs of methods that adapt."""
+    return [r for r in rows if r["status"] == "ok" and r["method"] not in _BASELINES]
 
 
 _BASELINES = ("source_only", "target_only")
@@ -226,7 +238,8 @@ def selection_tables(
             choices = [c for u in units.values() if (c := choose(u, name)) is not None]
             every += choices
             lines.append(_line(name, choices))
-        lines.sort(key=lambda line: (line["regret_mean"] is None, line["regret_mean"]))
+        # A mean over fewer choices is one over easier or harder ones.
+        lines.sort(key=lambda line: (-line["runs"], line["regret_mean"] or 0.0))
         tables.append(
             {
                 "track": track,

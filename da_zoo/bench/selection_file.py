@@ -5,12 +5,14 @@ and a note, never the page.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from da_zoo.bench.rows import refuse_constant
+from da_zoo.bench.fingerprint import digest
+from da_zoo.bench.rows import Row, refuse_constant
 
-__all__ = ["CRITERION_FIELDS", "SELECTION_FILE", "load_selection"]
+__all__ = ["CRITERION_FIELDS", "SELECTION_FILE", "digest_of", "load_selection"]
 
 SELECTION_FILE = "selection.json"
 
@@ -27,6 +29,19 @@ CRITERION_FIELDS = (
 """Numbers of a criterion; each may be null or missing."""
 
 _VERSION = 1
+
+
+def digest_of(rows: Iterable[Row]) -> str:
+    """Hashes which row groups there are: criteria judged on others are out of date.
+
+    Args:
+        rows: the current ones of a folder.
+
+    Example:
+        >>> digest_of([{"group": "a"}]) == digest_of([{"group": "a"}, {"group": "a"}])
+        True
+    """
+    return digest(sorted({row["group"] for row in rows}))
 
 
 def load_selection(folder: str | Path) -> tuple[dict[str, Any] | None, str]:

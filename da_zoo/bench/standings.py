@@ -25,7 +25,7 @@ from da_zoo.bench.statistics import (
     negative_transfer_rate,
     win_tie_loss,
 )
-from da_zoo.bench.summary import is_oracle, metric_of
+from da_zoo.bench.summary import comparable, is_oracle, metric_of
 
 __all__ = ["LEAST_BRACKET", "Standing", "Standings", "find_standings"]
 
@@ -110,11 +110,10 @@ def find_standings(rows: Iterable[Row], *, seed: int = 0) -> list[Standings]:
         []
     """
     every = [row for row in rows if metric_of(row) != "rmse"]
-    oracles: dict[str, list[float]] = {}
+    oracles: dict[str, list[Row]] = {}
     for row in every:
         if is_oracle(row) and row["status"] == "ok":
-            oracles.setdefault(row["scenario"], []).append(row[metric_of(row)])
-    oracle = {name: float(np.mean(values)) for name, values in oracles.items()}
+            oracles.setdefault(row["scenario"], []).append(row)
     tables: dict[tuple[str, float | None], list[Row]] = {}
     for row in every:
         if row["label_fraction"] != 1.0:
@@ -123,7 +122,7 @@ def find_standings(rows: Iterable[Row], *, seed: int = 0) -> list[Standings]:
     for (track, fraction), own in sorted(
         tables.items(), key=lambda one: (one[0][0] != "U", one[0][1] or 0.0)
     ):
-        standings = _standings(track, fraction, own, oracle, seed)
+        standings = _standings(track, fraction, own, oracles, seed)
         if standings is not None:
             found.append(standings)
     return found
@@ -133,7 +132,7 @@ def _standings(
     track: str,
     fraction: float | None,
     rows: Sequence[Row],
-    oracle: dict[str, float],
+    oracles: dict[str, list[Row]],
     seed: int,
 ) -> Standings | None:
     baseline = rows[0].get("against")
@@ -150,10 +149,16 @@ def _standings(
         return None
     brackets, notes = {}, []
     for name, own in scores[baseline].items():
-        if name not in oracle:
+        if name not in oracles:
             notes.append(f"{name}: no oracle was run.")
             continue
-        bracket = oracle[name] - float(np.mean(list(own.values())))
+        held = [row for row in ran[baseline] if row["scenario"] == name]
+        fitting = [row for row in oracles[name] if _of_one_budget(row, held)]
+        if not fitting:
+            notes.append(f"{name}: no oracle of the same data, steps and network.")
+            continue
+        oracle = float(np.mean([row[metric_of(row)] for row in fitting]))
+        bracket = oracle - float(np.mean(list(own.values())))
         if bracket < LEAST_BRACKET:
             notes.append(
                 f"{name}: the oracle is {100 * bracket:+.1f} points from the baseline, "
@@ -217,6 +222,16 @@ def _standings(
         pairwise,
         tuple(notes),
     )
+
+
+def _of_one_budget(oracle: Row, baselines: Sequence[Row]) -> bool:
+    """Whether an oracle's run can be held against the baseline's."""
+    same = [row for row in baselines if row["seed"] == oracle["seed"]]
+    if same:
+        return all(comparable(oracle, row) for row in same)
+    # Another seed draws other data; budget and network must agree all the same.
+    blind = {"data_fingerprint": None}
+    return all(comparable(oracle | blind, row | blind) for row in baselines)
 
 
 def _regret(rows: Sequence[Row]) -> float | None:

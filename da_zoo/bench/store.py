@@ -255,6 +255,10 @@ class RowStore:
         """
         return self._save("checkpoints", group, arrays)
 
+    def remove_checkpoints(self, group: str) -> None:
+        """Forgets a group's checkpoints, if there are any."""
+        self._path("checkpoints", group).unlink(missing_ok=True)
+
     def has_checkpoints(self, group: str) -> bool:
         """Whether a group's checkpoints are stored."""
         return self._path("checkpoints", group).is_file()

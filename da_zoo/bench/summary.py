@@ -25,6 +25,7 @@ __all__ = [
     "ORACLE",
     "Summary",
     "add_gains",
+    "comparable",
     "is_oracle",
     "metric_of",
     "summarise",
@@ -150,6 +151,20 @@ def metric_of(row: Row) -> str:
     return row.get("metric") or "accuracy"
 
 
+def comparable(row: Row, other: Row) -> bool:
+    """Says whether two runs differ in their method alone: same data, budget, network.
+
+    A shallow method trains no network in no steps: it has nothing that could differ.
+
+    Example:
+        >>> comparable({"steps": 100}, {"steps": 1000})
+        False
+    """
+    shallow = row.get("steps") is None or other.get("steps") is None
+    budget = () if shallow else ("steps", "network")
+    return all(row.get(f) == other.get(f) for f in ("data_fingerprint", *budget))
+
+
 def add_gains(rows: Iterable[Row]) -> list[Row]:
     """Adds ``gain`` to each row: how much better it is than its baseline.
 
@@ -159,8 +174,8 @@ def add_gains(rows: Iterable[Row]) -> list[Row]:
     Returns:
         copies with ``against``, the baseline's name, and ``gain``, a difference of
         accuracies in [-1, 1] or of RMSEs: 0 for the baseline itself; None where either
-        run is not ok, or the two differ in steps or data, which would make the
-        difference one of budgets.
+        run is not ok, or the two differ in data, steps or network, which would make
+        the difference one of budgets.
 
     Example:
         >>> cell = {"scenario": "s", "track": "U", "label_fraction": None, "seed": 0}
@@ -223,9 +238,7 @@ def _pair(row: Row) -> tuple[Any, ...]:
 def _gain(row: Row, baseline: Row | None) -> float | None:
     if baseline is None or row["status"] != "ok" or baseline["status"] != "ok":
         return None
-    # A shallow method trains in no steps: it has no budget that could differ.
-    budget = () if row.get("steps") is None else ("steps",)
-    if any(row.get(f) != baseline.get(f) for f in ("data_fingerprint", *budget)):
+    if not comparable(row, baseline):
         return None
     metric = metric_of(row)
     if metric_of(baseline) != metric:

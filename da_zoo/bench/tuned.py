@@ -58,11 +58,15 @@ def _line(runs: Sequence[Judged], criterion: str) -> dict[str, Any] | None:
     scenarios = sorted({run.scenario for run in runs})
     numbers = sorted({run.configuration for run in runs})
     of = {(run.scenario, run.seed, run.configuration): run for run in runs}
-    # A failed run would make another average of it: its seed is left out whole.
+    whole = {
+        (seed, number): all((name, seed, number) in of for name in scenarios)
+        for seed in {run.seed for run in runs}
+        for number in numbers
+    }
+    # Of a failed configuration there is nothing to choose; where the defaults failed
+    # there is nothing to compare with.
     seeds = [
-        seed
-        for seed in sorted({run.seed for run in runs})
-        if all((name, seed, n) in of for name in scenarios for n in numbers)
+        seed for seed in sorted({run.seed for run in runs}) if whole.get((seed, 0))
     ]
     if len(numbers) < 2 or len(seeds) < 2 or criterion == "last_step":
         return None
@@ -70,18 +74,20 @@ def _line(runs: Sequence[Judged], criterion: str) -> dict[str, Any] | None:
     accuracies = np.zeros((len(numbers), len(seeds)))
     for i, seed in enumerate(seeds):
         for name in scenarios:
-            own = [of[name, seed, number] for number in numbers]
-            if any(run.criteria.get(criterion) is None for run in own):
+            own = [of[name, seed, n] if whole[seed, n] else None for n in numbers]
+            if any(run and run.criteria.get(criterion) is None for run in own):
                 return None
             # Criteria have no common scale from scenario to scenario: ranks have.
-            values = [
-                -np.inf if run.collapsed else run.criteria[criterion] for run in own
-            ]
-            ranks[:, i] += rankdata(values)
-            accuracies[:, i] += [run.accuracy for run in own]
+            ranks[:, i] += rankdata([_value(run, criterion) for run in own])
+            accuracies[:, i] += [run.accuracy if run else np.nan for run in own]
     accuracies /= len(scenarios)
-    # The first of equals: the defaults, where a criterion cannot tell.
-    chosen = [int(np.delete(ranks, i, 1).sum(1).argmax()) for i in range(len(seeds))]
+    # The first of equals: the defaults, where a criterion cannot tell. What failed on
+    # the seed itself is seen to fail, and the next best taken.
+    totals = [np.delete(ranks, i, 1).sum(1) for i in range(len(seeds))]
+    chosen = [
+        int(np.where(np.isnan(accuracies[:, i]), -np.inf, total).argmax())
+        for i, total in enumerate(totals)
+    ]
     tuned = accuracies[chosen, np.arange(len(seeds))]
     return {
         "seeds": len(seeds),
@@ -93,3 +99,13 @@ def _line(runs: Sequence[Judged], criterion: str) -> dict[str, Any] | None:
             str(numbers[n]): count for n, count in sorted(Counter(chosen).items())
         },
     }
+
+
+def _value(run: Judged | None, criterion: str) -> float:
+    """What a run is ranked by: a failed one is the worst, then collapsed ones."""
+    if run is None:
+        return -np.inf
+    value = run.criteria[criterion]
+    if run.collapsed or value is None:
+        return float(-np.finfo(float).max)
+    return float(value)

@@ -200,7 +200,9 @@ def benchmark(arguments: argparse.Namespace) -> Any:
     with registered(own):
         options = _options(arguments, own)
         if arguments.plan:
-            return bench.preview(arguments.suite, **options)
+            return bench.preview(
+                arguments.suite, **options, checkpoints=arguments.checkpoints
+            )
         return bench.run(
             arguments.suite,
             **options,

@@ -75,6 +75,8 @@ def _parsed(command: str) -> argparse.Namespace:
     if arguments.method:
         # Rows may come from anyone, and this would import what they name.
         raise ValueError(f"a row's command may not name a module: {command!r}")
+    if arguments.plan or arguments.device or arguments.shard != (1, 1):
+        raise ValueError(f"a row's command has options that no row has: {command!r}")
     return arguments
 
 
@@ -94,17 +96,32 @@ def run(arguments: argparse.Namespace) -> int:
     calls = [_parsed(command) for command in commands]
     if arguments.data is None and any(call.data for call in calls):
         raise ValueError("the failed rows are of real data: name their folder, --data")
+    store = RowStore.open(arguments.dir, create=False)
+    looked = {
+        row["command"]
+        for row in rows
+        if row["status"] in FAILED and store.has_checkpoints(row["group"])
+    }
     ran = failed = 0
+    result, problems = None, []
     for call, (command, count) in zip(calls, commands.items(), strict=True):
         print(f"{count} rows: {command}", file=sys.stderr)
+        call.checkpoints = command in looked
         call.out = arguments.out or arguments.dir
         call.data = arguments.data if call.data else None
         call.workers, call.no_progress = arguments.workers, arguments.no_progress
         call.retry_failed = True
         call.no_baselines = True  # they did not fail, or have a command of their own
-        result = bench.benchmark(call)
+        try:
+            result = bench.benchmark(call)
+        except ValueError as error:  # the others can be run all the same
+            problems.append(f"{command}: {error}")
+            continue
         ran, failed = ran + result.ran, failed + result.failed
-    print(result.leaderboard.to_text())
-    print(f"\n{ran} row groups were run again, {failed} of them failed again")
-    print(f"Report: {result.report}")
-    return 0
+    if result is not None:
+        print(result.leaderboard.to_text())
+        print(f"\n{ran} row groups were run again, {failed} of them failed again")
+        print(f"Report: {result.report}")
+    for problem in problems:
+        print(f"could not be retried: {problem}", file=sys.stderr)
+    return 1 if problems else 0

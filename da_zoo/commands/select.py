@@ -35,13 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
     from da_zoo.bench.leaderboard import current_rows
     from da_zoo.bench.progress import bench_progress
     from da_zoo.bench.rows import strict_json
-    from da_zoo.bench.select import judged_of, selection_tables
+    from da_zoo.bench.select import judgeable, judged_of, selection_tables
+    from da_zoo.bench.selection_file import digest_of
     from da_zoo.bench.store import RowStore
     from da_zoo.bench.tuned import tuned_tables
 
     store = RowStore.open(arguments.dir, create=False)
     rows, _ = current_rows(store.read()[0])
-    groups = {r["group"] for r in rows if store.has_checkpoints(r["group"])}
+    groups = {r["group"] for r in judgeable(rows) if store.has_checkpoints(r["group"])}
     if not groups:
         raise ValueError(
             f"{arguments.dir} has no checkpoints: run da-zoo bench with --checkpoints"
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         judged = judged_of(store, rows, on_group=lambda: told.advance("criteria", 1))
     tables, choices = selection_tables(judged)
     tables["tuned"] = tuned_tables(judged)
+    tables["groups"] = digest_of(rows)
     out = Path(arguments.dir)
     text = json.dumps(strict_json(tables), allow_nan=False, indent=1)
     (out / "selection.json").write_text(text + "\n", encoding="utf-8")

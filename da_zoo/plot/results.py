@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard
+from da_zoo.bench.leaderboard import Leaderboard, build_leaderboard, current_rows
+from da_zoo.bench.report.selected import finished
 from da_zoo.bench.rows import Row
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.summary import Summary, add_gains
@@ -86,10 +87,8 @@ def rows_of(results: Results) -> list[Row]:
     """
     rows = runs_of(results)
     if any("gain" not in row for row in rows):
-        rows = add_gains(rows)
-    return [
-        row for row in rows if row["status"] == "ok" and row.get("configuration") == 0
-    ]
+        rows = add_gains(current_rows(rows)[0])
+    return finished(rows)
 
 
 def summaries_of(results: Results, *, by_scenario: bool) -> list[Summary]:

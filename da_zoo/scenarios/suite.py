@@ -262,7 +262,10 @@ def _defaults(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
             f"{name} has defaults_from and [defaults]: one table is for all scenarios, "
             "so copy what you want of the other suite's"
         )
-    return load_suite(str(table["defaults_from"])).defaults
+    shipped = str(table["defaults_from"])
+    # Shipped ones alone: a file could name itself, and is not ours to look for.
+    choose(dict.fromkeys(list_suites()), shipped, "suite in defaults_from")
+    return load_suite(shipped).defaults
 
 
 def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:

@@ -80,13 +80,18 @@ def test_the_users_cell_counts(reference):
     )
 
 
-@pytest.mark.parametrize("change", [{"data_fingerprint": "x"}, {"steps": 7}])
+@pytest.mark.parametrize(
+    "change", [{"data_fingerprint": "x"}, {"steps": 7}, {"network": {"name": "cnn"}}]
+)
 def test_other_data_or_steps_have_no_gain(tmp_path, reference, change):
     store = store_of(tmp_path / "mine", mine(reference, **change))
     board, _, _ = render(store.folder, reference=reference.folder)
     own = [row for row in board.rows if row["method"] == "of_my_own"]
     assert [row["gain"] for row in own] == [None] * 3
-    assert any("on other data, or in other steps" in note for note in board.notes)
+    assert any(
+        "on other data, in other steps or by another network" in note
+        for note in board.notes
+    )
     assert any("runs without a gain" in note for note in board.notes)
 
 

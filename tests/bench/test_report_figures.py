@@ -312,6 +312,18 @@ def test_the_calibration_error_is_in_the_caption(board, rows) -> None:
 # Drawing
 
 
+def test_a_scenario_with_nothing_to_draw_has_no_panel() -> None:
+    """Methods at shares of their own, and no run from scratch."""
+    fields = {"case": 2, "track": "F", "scenario": "odd"}
+    rows = [
+        make_row(method=method, seed=seed, label_fraction=share, **fields)
+        for method, shares in (("a", (0.01, 0.05)), ("b", (0.05, 0.2)))
+        for share in shares
+        for seed in (0, 1)
+    ]
+    assert render_html(build_leaderboard(rows))
+
+
 def test_labels_move_apart_and_keep_their_order() -> None:
     places = [50.0, 10.0, 11.0, 12.0, 100.0]
     moved = spread(places, 12.0, 0.0, 100.0)

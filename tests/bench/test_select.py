@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from da_zoo.bench.criteria import CRITERIA
+from da_zoo.bench.rendering import render
 from da_zoo.bench.run import run
 from da_zoo.bench.select import Judged, choose, judge, judged_of, selection_tables
 from da_zoo.bench.store import RowStore
@@ -104,6 +105,31 @@ def test_tuning_that_helps_is_seen_and_collapse_comes_last():
     assert table["configurations"] == {"1": 3}
 
 
+def test_a_configuration_that_failed_costs_itself_not_the_method():
+    runs = [
+        judged(100, accuracy, value=value, configuration=number, seed=seed)
+        for seed in range(3)
+        for number, (accuracy, value) in enumerate([(0.5, 1), (0.7, 2), (0.9, 3)])
+        if (number, seed) not in {(2, 0), (2, 1)}
+    ]
+    table = next(x for x in tuned_tables(runs) if x["criterion"] == "entropy")
+    assert table["seeds"] == 3
+    # Configuration 2 won on seed 2 alone, and failed where it would be chosen.
+    assert table["configurations"] == {"1": 3}
+    without = [run for run in runs if run.configuration]
+    assert tuned_tables(without) == []  # no defaults to compare with
+
+
+def test_a_criterion_of_fewer_choices_stands_below():
+    runs = [judged(100, 0.5, value=1), judged(100, 0.5, value=1, seed=1)]
+    rare = runs[0]._replace(criteria=runs[0].criteria | {"snd": 1.0})
+    lines = selection_tables([rare, runs[1]])[0]["tables"][0]["criteria"]
+    assert [line["runs"] for line in lines] == sorted(
+        (line["runs"] for line in lines), reverse=True
+    )
+    assert {line["criterion"]: line["runs"] for line in lines}["snd"] == 1
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("select") / "results"
@@ -165,6 +191,24 @@ def test_groups_without_checkpoints_are_run_again(folder, tmp_path):
         progress=False,
     )
     assert again.ran == 1 and group.is_file()
+
+
+def test_rows_without_checkpoints_forget_those_of_an_earlier_try(tmp_path):
+    store = RowStore.open(tmp_path)
+    store.save_checkpoints("ab", {})
+    assert store.has_checkpoints("ab")
+    store.remove_checkpoints("ab")
+    store.remove_checkpoints("ab")
+    assert not store.has_checkpoints("ab")
+
+
+def test_a_report_says_that_criteria_were_judged_on_other_rows(folder):
+    assert main(["select", str(folder)]) == 0
+    said = "judged on other rows"
+    assert not any(said in note for note in render(folder)[0].notes)
+    path = folder / "selection.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"groups": "others"}))
+    assert any(said in note for note in render(folder)[0].notes)
 
 
 def test_a_folder_without_checkpoints_says_how_to_get_them(tmp_path, capsys):

@@ -80,6 +80,13 @@ def test_configurations_are_drawn_and_run_apart(suite):
     assert [len(batch) for batch in batches(runs)] == [1, 1, 1, 1]
 
 
+def test_a_method_without_choices_has_one_configuration_once():
+    """Equal values would share a key, and one row group would replace the other."""
+    assert configurations(SHALLOW["unadapted"], {}, 8) == [{}]
+    drawn = configurations(SHALLOW["gfk"], {}, 8)
+    assert len({repr(values) for values in drawn}) == len(drawn)
+
+
 def test_rows_are_like_those_of_deep_methods(suite, tmp_path):
     out = tmp_path / "out"
     names = ["source_only", "coral", "tca", "kmm"]

@@ -146,3 +146,14 @@ def test_a_method_that_failed_on_a_seed_is_not_ranked():
     found = one(rows + oracle(dict.fromkeys(SCENARIOS, 0.9)))
     assert "lucky" not in {m.method for m in found.methods}
     assert any("lucky" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("change", [{"steps": 11}, {"network": {"name": "cnn"}}])
+def test_an_oracle_of_another_budget_holds_nobody_up(change):
+    rows = rows_of({"source_only": BASE, "half": better(0.1)})
+    names = SCENARIOS[:3]
+    own = oracle(dict.fromkeys(SCENARIOS, 0.9))
+    foreign = [row | (change if row["scenario"] in names else {}) for row in own]
+    found = one(rows + foreign)
+    assert found.scenarios == tuple(SCENARIOS[3:])
+    assert sum("of the same data, steps and network" in n for n in found.notes) == 3

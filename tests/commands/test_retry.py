@@ -73,3 +73,15 @@ def test_nothing_failed(tmp_path, capsys):
     assert main(["retry", str(tmp_path / "out")]) == 0
     assert "no row failed" in capsys.readouterr().out
     assert main(["retry", str(tmp_path / "none")]) == 2
+
+
+def test_what_cannot_be_retried_does_not_stop_the_others(tmp_path, failed, capsys):
+    folder = failed(COMMAND)
+    store = RowStore.open(folder)
+    lost = make_row(status="failed", reason="x", scenario="gone", method="dann")
+    command = COMMAND.format(tmp_path / "moved.toml", "dann")
+    store.append_group([lost | {"command": command, "group": "b2"}])
+    assert main(["retry", folder, "--no-progress"]) == 1
+    told = capsys.readouterr()
+    assert "could not be retried" in told.err and "moved.toml" in told.err
+    assert "1 row groups were run again" in told.out

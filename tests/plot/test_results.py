@@ -41,6 +41,11 @@ def test_other_configurations_are_not_drawn():
     assert len(rows_of([make_row(), make_row(configuration=1)])) == 1
 
 
+def test_a_group_that_is_not_whole_is_not_drawn():
+    rows = [row | {"group_rows": 9} for row in make_rows()]
+    assert rows_of(rows) == []
+
+
 def test_summaries_of_anything():
     board = build_leaderboard(ROWS)
     for given in (board, ROWS, board.scenarios, [*board.cases, *board.scenarios]):

@@ -244,6 +244,9 @@ def test_one_table_of_defaults_can_be_another_suite_s(tmp_path):
     path.write_text('defaults_from = "embeded"\n' + scenarios + side)
     with pytest.raises(ValueError, match="did you mean 'embedded'"):
         load_suite(path)
+    path.write_text('defaults_from = "mine.toml"\n' + scenarios + side)
+    with pytest.raises(ValueError, match="suite in defaults_from"):
+        load_suite(path)
 
 
 @pytest.mark.parametrize("name", ["graded_rotation", "graded_photographs"])

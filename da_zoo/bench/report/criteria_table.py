@@ -13,7 +13,8 @@ _SECTION = Section(
     "criteria",
     "Criteria",
     "Choosing without target labels",
-    "Each criterion chooses one candidate per scenario and seed by what it may see. "
+    "Each criterion chooses one candidate per scenario, method and seed by what it may "
+    "see; one that is undefined for some stands below those of more choices. "
     "Regret: points of accuracy below the best candidate, which nobody can know. "
     "Below source-only: share of choices that adaptation made worse. Rank "
     "correlation: of the criterion with accuracy over candidates; 1 is perfect, 0 is "
@@ -31,12 +32,12 @@ _HEADINGS = (
         "Collapsed", hint="candidates rejected because their predictions collapsed"
     ),
     Heading("Rank corr.", hint="rank correlation with accuracy"),
-    Heading("Choices", hint="scenarios × seeds"),
+    Heading("Choices", hint="scenarios × methods × seeds"),
 )
 
 
 def criteria_table(selection: Mapping[str, Any] | None) -> Section:
-    """Lays out the criteria, the highest accuracy first.
+    """Lays out the criteria, the smallest regret first.
 
     Args:
         selection: of :func:`da_zoo.bench.selection_file.load_selection`.
@@ -74,8 +75,9 @@ def _table(table: Mapping[str, Any], ranked: str) -> Table:
     criteria = sorted(
         table["criteria"],
         key=lambda one: (
-            one.get("accuracy") is None,
-            -(one.get("accuracy") or 0.0),
+            -(one.get("runs") or 0),
+            one.get("regret_mean") is None,
+            one.get("regret_mean") or 0.0,
             one["criterion"],
         ),
     )

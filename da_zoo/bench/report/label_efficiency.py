@@ -128,7 +128,11 @@ def label_efficiency(rows: Sequence[Row]) -> Section:
     if len(every) > _MOST_PANELS:
         notes.append(f"Drawn are {_MOST_PANELS} of {len(every)} scenarios.")
     return _SECTION._replace(
-        panels=[_panel(one, chosen) for one in every[:_MOST_PANELS]],
+        panels=[
+            panel
+            for one in every[:_MOST_PANELS]
+            if (panel := _panel(one, chosen)) is not None
+        ],
         tables=[_table(every, areas, order)] if order else [],
         notes=notes,
     )
@@ -144,7 +148,8 @@ def _areas(one: Curves) -> dict[str, float]:
     return {name: area for name, area in found.items() if area is not None}
 
 
-def _panel(one: Curves, chosen: Sequence[str]) -> Panel:
+def _panel(one: Curves, chosen: Sequence[str]) -> Panel | None:
+    """A scenario's figure; None where none of the methods drawn was run in it."""
     lines = []
     shares = {share for own in one.methods.values() for share in own}
     if len(one.scratch) > 1:
@@ -159,6 +164,8 @@ def _panel(one: Curves, chosen: Sequence[str]) -> Panel:
             points_ = list(one.methods[name].items())
             lines.append(Line(name, points_, f"c{number}"))
     scores = [score for line in lines for _, score in line.points]
+    if not scores:
+        return None
     title = METRIC_TITLES[one.metric]
     x = Scale(ticks[0], ticks[-1], ticks, True, _percent)
     figure = line_chart(
