@@ -14,6 +14,7 @@ from da_zoo.bench.group import (
     run_groups,
 )
 from da_zoo.bench.plan import Cell
+from da_zoo.bench.plugins import path_of
 from da_zoo.bench.shallow import run_shallow, shallow_keys
 from da_zoo.bench.store import RowStore
 from da_zoo.registry import MethodSpec, ShallowSpec
@@ -120,7 +121,12 @@ def command_of(cell: Cell, suite: Suite, budget: str, steps: int, data: Any) -> 
         "--budget",
         budget,
     ]
-    words += ["--scenarios", cell.scenario.name, "--methods", cell.method.name]
+    words += ["--scenarios", cell.scenario.name]
+    words += (
+        ["--method", path]
+        if (path := path_of(cell.method.name))
+        else ["--methods", cell.method.name]
+    )
     words += [
         "--tracks",
         cell.track,

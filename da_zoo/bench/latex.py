@@ -96,6 +96,8 @@ def _row(row: Summary, width: int) -> str:
         )
     best = row.best and not row.oracle
     name = latex_text(row.method)
+    if row.baseline or row.oracle:
+        name += " (oracle)" if row.oracle else " (baseline)"
     found = [
         rf"\textbf{{{name}}}" if best else name,
         *map(latex_text, table_cells(row)),

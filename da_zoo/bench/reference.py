@@ -58,6 +58,8 @@ def add_reference(
         else:
             theirs.append(row | {"origin": ORIGIN})
     notes = [f"{len(mine)} rows are this folder's, {len(theirs)} the reference's."]
+    if own_names := sorted({row["method"] for row in mine}):
+        notes[0] += f" This folder's methods: {', '.join(own_names)}."
     if twice:
         notes.append(
             f"{twice} rows of the reference are of cells that this folder has too; "

@@ -26,6 +26,17 @@ Row = dict[str, Any]
 """One run: the fields of a line of ``rows.jsonl``."""
 
 _TEXT_FIELDS = ("group", "scenario", "track", "method", "status")
+_NUMBER_FIELDS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "rmse",
+    "accuracy_oracle",
+    "fit_seconds",
+    "compile_seconds",
+    "steps",
+)
+"""May be null or missing, but nothing else than a number."""
 _INTEGER_FIELDS = ("case", "configuration", "seed")
 
 
@@ -51,6 +62,9 @@ def row_flaw(row: Any) -> str:
     for name in _INTEGER_FIELDS:
         if not isinstance(row.get(name), int):
             return f"has no integer in field {name!r}"
+    for name in _NUMBER_FIELDS:
+        if type(row.get(name)) not in (int, float, type(None)):
+            return f"has no number in field {name!r}"
     if row["status"] not in FINAL_STATUSES:
         return f"has status {row['status']!r}, none of {', '.join(FINAL_STATUSES)}"
     return ""

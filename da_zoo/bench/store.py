@@ -142,10 +142,12 @@ class RowStore:
             raise ValueError("rows must have one row per seed, got a seed twice")
         lines = []
         for row in rows:
-            full = {"schema_version": SCHEMA_VERSION, **row, "group_rows": len(rows)}
+            full = strict_json(
+                {"schema_version": SCHEMA_VERSION, **row, "group_rows": len(rows)}
+            )
             if flaw := row_flaw(full):
                 raise ValueError(f"a row to append {flaw}")
-            lines.append(json.dumps(strict_json(full), allow_nan=False) + "\n")
+            lines.append(json.dumps(full, allow_nan=False) + "\n")
         created = not self.rows_path.exists()
         descriptor = os.open(
             self.rows_path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644

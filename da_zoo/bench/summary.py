@@ -336,6 +336,9 @@ def _mark_best(
     # An average over fewer scenarios is one over easier or harder ones.
     complete = max(s.scenarios for s in scored)
     rivals = [s for s in scored if s.scenarios == complete]
+    # What has no gain where others have one is of another budget, data or network.
+    if any(s.gain is not None for s in rivals):
+        rivals = [s for s in rivals if s.gain is not None or s.oracle]
     if len(rivals) < 2:
         return summaries
     top = max(rivals, key=lambda s: (s.merit, s.seeds))

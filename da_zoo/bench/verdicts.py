@@ -159,9 +159,11 @@ def _leaders(
     title = title[0].upper() + title[1:]
     against = _baseline(scored[0])
     leaders = [s for s in scored if s.best]
-    gained = _gained(leaders)
+    # In the leading group, and above the baseline for sure: a mean that varies much is
+    # told from no other, nor from 0.
+    gained = [(s, gain) for s, gain in _gained(leaders) if gain.above_zero]
     averaged = max(s.scenarios for s in scored) > 1
-    if not gained or len(gained) < len(leaders):  # the baseline is among the leaders
+    if not gained or any(s.baseline for s in leaders):
         # The highest mean may vary much, and a lower one be sure.
         sure = [(s, gain) for s, gain in _gained(scored) if gain.above_zero]
         what = f"only {_largest(sure)}" if sure else "no method"
@@ -171,16 +173,15 @@ def _leaders(
         kind = "gain" if sure else "open"
         return Verdict(*table[:3], kind, text + _breakdown(own))
     if len(gained) == 1:
-        text = (
-            f"{title}: {_name(leaders[0])} leads with {points_interval(gained[0][1])}"
-        )
+        leader, gain = gained[0]
+        text = f"{title}: {_name(leader)} leads with {points_interval(gain)}"
     else:
         means = sorted(gain.mean for _, gain in gained)
-        text = f"{title}: {listed([_name(s) for s in leaders])} lead, tied, with "
+        text = f"{title}: {listed([_name(s) for s, _ in gained])} lead, tied, with "
         text += f"{points(means[0])} to {points(means[-1])}"
     text += f" points over {against}"
     if averaged:
-        text += f" on average over {leaders[0].scenarios} scenarios"
+        text += f" on average over {gained[0][0].scenarios} scenarios"
     text += _gap_closed(scored, max(gain.mean for _, gain in gained), oracle) + "."
     return Verdict(*table[:3], "gain", text + _breakdown(own))
 

@@ -60,6 +60,7 @@ def status(arguments: argparse.Namespace) -> int:
     """Prints what a results folder holds."""
     from collections import Counter
 
+    from da_zoo.bench.leaderboard import current_rows
     from da_zoo.bench.staleness import count_stale
     from da_zoo.bench.store import RowStore
 
@@ -74,7 +75,10 @@ def status(arguments: argparse.Namespace) -> int:
         print(f"  {suite:<20} {status:<8} {number}")
     for method, number in count_stale(rows).items():
         print(f"  stale: {number} rows of an older source of {method}")
-    for row in rows:
+    current, superseded = current_rows(rows)
+    if superseded:
+        print(f"  {superseded} rows are of runs that others of the same cell replaced")
+    for row in current:
         if row["status"] == "failed":
             print(
                 f"  failed: {row['scenario']} {row['method']} seed {row['seed']}: "

@@ -74,7 +74,10 @@ def _parsed(command: str) -> argparse.Namespace:
         raise ValueError(f"a row's command cannot be read: {command!r}") from None
     if arguments.method:
         # Rows may come from anyone, and this would import what they name.
-        raise ValueError(f"a row's command may not name a module: {command!r}")
+        raise ValueError(
+            "a row's command may not name a module; if it is yours, call it with "
+            f"--retry-failed: {command!r}"
+        )
     if arguments.plan or arguments.device or arguments.shard != (1, 1):
         raise ValueError(f"a row's command has options that no row has: {command!r}")
     return arguments
@@ -93,8 +96,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not commands:
         print(f"{arguments.dir}: no row failed or ran out of time")
         return 0
-    calls = [_parsed(command) for command in commands]
-    if arguments.data is None and any(call.data for call in calls):
+    calls, problems = {}, []
+    for command in commands:
+        try:
+            calls[command] = _parsed(command)
+        except ValueError as error:
+            problems.append(str(error))
+    if not calls:
+        raise ValueError("; ".join(problems))
+    if arguments.data is None and any(call.data for call in calls.values()):
         raise ValueError("the failed rows are of real data: name their folder, --data")
     store = RowStore.open(arguments.dir, create=False)
     looked = {
@@ -103,9 +113,9 @@ def run(arguments: argparse.Namespace) -> int:
         if row["status"] in FAILED and store.has_checkpoints(row["group"])
     }
     ran = failed = 0
-    result, problems = None, []
-    for call, (command, count) in zip(calls, commands.items(), strict=True):
-        print(f"{count} rows: {command}", file=sys.stderr)
+    result = None
+    for command, call in calls.items():
+        print(f"{commands[command]} rows: {command}", file=sys.stderr)
         call.checkpoints = command in looked
         call.out = arguments.out or arguments.dir
         call.data = arguments.data if call.data else None

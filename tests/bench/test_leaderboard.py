@@ -181,6 +181,26 @@ def test_no_claim_where_the_interval_includes_zero():
     assert "no method is detectably above `source_only`" in verdict.text
 
 
+def test_a_leader_whose_interval_includes_zero_is_not_named():
+    """Not told from the highest mean because it varies so much: that is no merit."""
+    base = runs("source_only", [0.50, 0.51, 0.49])
+    sure = runs("dann", [0.80, 0.81, 0.79])
+    wild = runs("adda", [0.99, 0.45, 0.70])
+    board = build_leaderboard([*base, *sure, *wild])
+    (text,) = [v.text for v in board.verdicts if v.kind == "gain"]
+    assert "`dann`" in text and "adda" not in text
+
+
+def test_runs_that_cannot_be_compared_neither_lead_nor_unseat():
+    """Rows of more steps have no gain here, and so no part in who is best."""
+    base = runs("source_only", [0.50, 0.51, 0.49])
+    own = runs("dann", [0.80, 0.81, 0.79])
+    longer = runs("dsan", [0.95, 0.96, 0.94], steps=99_999)
+    board = build_leaderboard([*base, *own, *longer])
+    assert of(board.cases, "dann").best and not of(board.cases, "dsan").best
+    assert any("`dann` leads" in v.text for v in board.verdicts)
+
+
 def test_noise_is_not_called_negative_transfer():
     rows = [*runs("source_only", [0.8] * 3), *runs("dann", [0.3, 0.7, 0.9])]
     assert [v.kind for v in build_leaderboard(rows).verdicts] == ["open"]

@@ -26,6 +26,9 @@ def half(network, *, classes, **settings):
 def not_a_recipe(network, *, classes, **settings):
     return 3
 
+def without_settings(network, *, classes):
+    return ()
+
 def without_classes(network):
     return ()
 
@@ -50,6 +53,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("no_such_module:x", "cannot import 'no_such_module'"),
         ("my_methods:no_such", "has no 'no_such'"),
         ("my_methods:number", "give a factory or a MethodSpec"),
+        ("my_methods:without_settings", "unexpected keyword argument"),
         ("my_methods:without_classes", "must take classes="),
         ("my_methods:half", "RuntimeError: not written yet"),
         ("my_methods:not_a_recipe", "breaks the contract.*returns a int"),

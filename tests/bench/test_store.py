@@ -87,6 +87,8 @@ def test_killed_at_any_byte_the_rerun_ends_with_the_same_rows(tmp_path):
         (json.dumps(make_row(status="running")).encode(), "has status 'running'"),
         (json.dumps(make_row(seed="0")).encode(), "no integer in field 'seed'"),
         (json.dumps(make_row(method=None)).encode(), "no text in field 'method'"),
+        (json.dumps(make_row(accuracy="high")).encode(), "no number in field 'acc"),
+        (json.dumps(make_row(steps=True)).encode(), "no number in field 'steps'"),
     ],
 )
 def test_a_corrupt_line_costs_that_line_only(store, line, reason):
