@@ -82,7 +82,26 @@ def test_density_weights_favour_what_the_target_has() -> None:
         weights[own.source_labels == 1].mean()
         > 3 * weights[own.source_labels == 0].mean()
     )
-    assert weights.mean() == pytest.approx(1.0)
+    assert 0.3 < weights.mean() < 3.0
+
+
+def test_dev_corrects_by_what_the_mean_weight_is_off() -> None:
+    """With weights of mean 1 the control variate would vanish, and dev be no more."""
+    own = candidate(TRUE)
+    ones = own._replace(
+        target_features=own.target_features[TRUE == 1],
+        source_logits=np.eye(2)[np.zeros(60, int)] * SURE,
+    )
+    weights = density_weights(ones)
+    losses = (own.source_labels == 1).astype(float)  # every 1 is missed
+    centred = weights - weights.mean()
+    slope = np.sum(centred * (weights * losses)) / np.sum(centred**2)
+    expected = np.mean(weights * losses) - slope * (weights.mean() - 1)
+    assert CRITERIA["dev"](ones) == pytest.approx(1 - expected)
+    assert abs(weights.mean() - 1) > 1e-3
+    plain = 1 - np.sum(weights * losses) / np.sum(weights)
+    assert CRITERIA["importance_weighted"](ones) == pytest.approx(plain)
+    assert CRITERIA["dev"](ones) != pytest.approx(plain)
 
 
 def test_weighted_risks_see_where_the_errors_are() -> None:
