@@ -21,6 +21,7 @@ def learning_curves(
     scenario: str | None = None,
     track: str | None = None,
     label_fraction: float | None = None,
+    most: int = 8,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draws target accuracy over steps: every seed thin, the mean of them thick.
@@ -31,6 +32,7 @@ def learning_curves(
         scenario: None takes the first there is.
         track: "U" or "F"; None takes the first.
         label_fraction: in track F; None takes the first.
+        most: methods drawn, those that end highest and the baseline.
         ax: to draw on; None makes a figure.
 
     Returns:
@@ -61,6 +63,7 @@ def learning_curves(
     for row in rows:
         if [row[f] for f in table] == [first[f] for f in table]:
             methods.setdefault(row["method"], []).append(row)
+    methods = _highest(methods, most)
     with drawing(ax, 3.0) as ax:
         for name, (colour, marker) in marks(methods).items():
             steps = [tuple(row["curve"]["step"]) for row in methods[name]]
@@ -84,6 +87,18 @@ def learning_curves(
         ax.set_title(plain_text(scenario_title([first["scenario"]], *_seen(first))))
         legend(ax, columns=3)
     return ax
+
+
+def _highest(methods: dict[str, list[Row]], most: int) -> dict[str, list[Row]]:
+    """Keeps the methods that end highest, and the one that gains are measured from."""
+
+    def order(name: str) -> tuple[bool, float]:
+        ends = [row["accuracy"] for row in methods[name]]
+        baseline = methods[name][0].get("against") == name
+        return not baseline, -float(np.mean(ends))
+
+    kept = set(sorted(methods, key=order)[: max(most, 1)])
+    return {name: own for name, own in methods.items() if name in kept}
 
 
 def _seen(row: Row) -> tuple[str, float | None]:

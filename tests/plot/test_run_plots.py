@@ -235,3 +235,19 @@ def test_a_name_with_a_dollar_is_no_formula(name):
         for s in (0, 1)
     ]
     getattr(plot, name)(rows).figure.savefig(io.BytesIO())
+
+
+def test_of_many_methods_the_highest_and_the_baseline_are_drawn():
+    rows = [
+        make_row(method=f"m{i}", seed=seed, accuracy=0.5 + i / 100)
+        for i in range(12)
+        for seed in (0, 1)
+    ]
+    rows += [make_row(method="source_only", seed=seed, accuracy=0.1) for seed in (0, 1)]
+    curved = [
+        row | {"curve": {"step": [1, 2], "accuracy": [0.1, row["accuracy"]]}}
+        for row in rows
+    ]
+    ax = plot.learning_curves(curved, most=4)
+    named = set(ax.get_legend_handles_labels()[1])
+    assert named == {"source_only", "m11", "m10", "m9"}
