@@ -67,13 +67,21 @@ def percent_range(interval: Interval | None) -> str:
     Example:
         >>> percent_range(Interval(0.5, 0.25, 0.9, 6)), percent_range(None)
         ('50 [25, 90]', '–')
+        >>> percent_range(Interval(-0.001, -0.3, 0.2, 6))
+        '0 [−30, 20]'
     """
     if interval is None:
         return "–"
-    middle = f"{100 * interval.mean:.0f}"
+    middle = _whole(interval.mean)
     if interval.low is None or interval.high is None:
         return middle
-    return f"{middle} [{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
+    return f"{middle} [{_whole(interval.low)}, {_whole(interval.high)}]"
+
+
+def _whole(share: float) -> str:
+    # Rounded first, so that a hair below zero is not printed as −0.
+    rounded = round(100 * share)
+    return f"{MINUS if rounded < 0 else ''}{abs(rounded)}"
 
 
 def points(value: float | None) -> str:
