@@ -9,6 +9,7 @@ __all__ = [
     "balanced_accuracy",
     "brier",
     "collapsed",
+    "confidence_bins",
     "ece",
     "evaluate",
     "macro_f1",
@@ -80,6 +81,41 @@ def brier(logits: Logits, labels: Labels) -> float:
     return float(np.mean(np.sum((p - np.eye(p.shape[1])[labels]) ** 2, axis=1)))
 
 
+def confidence_bins(
+    logits: Logits, labels: Labels, *, bins: int = 15
+) -> tuple[
+    Int[np.ndarray, " bins"], Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]
+]:
+    """Sorts rows into equal-width bins of confidence.
+
+    Args:
+        logits: of the rows.
+        labels: of the rows.
+        bins: how many; open on the left, so that confidence 1 belongs to the last.
+
+    Returns:
+        Rows per bin, the sum of their confidences and how many of them are right.
+
+    Raises:
+        ValueError: if there are no bins.
+
+    Example:
+        >>> count, _, right = confidence_bins(np.array([[0.0, 9.0]]), np.array([1]))
+        >>> int(count[-1]), float(right[-1])
+        (1, 1.0)
+    """
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, got {bins}")
+    p = np.exp(log_softmax(np.asarray(logits, np.float64), axis=1))
+    confidence = p.max(axis=1)
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count, total, right = (
+        np.bincount(which, weights=weights, minlength=bins)
+        for weights in (None, confidence, np.argmax(p, axis=1) == labels)
+    )
+    return count, total, right
+
+
 def ece(logits: Logits, labels: Labels, *, bins: int = 15) -> float:
     """Expected calibration error over equal-width bins of confidence, in [0, 1].
 
@@ -93,18 +129,8 @@ def ece(logits: Logits, labels: Labels, *, bins: int = 15) -> float:
     References:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, got {bins}")
-    p = np.exp(log_softmax(np.asarray(logits, np.float64), axis=1))
-    confidence = p.max(axis=1)
-    right = np.argmax(p, axis=1) == labels
-    # Bins are open on the left: confidence 1 belongs to the last.
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    total = 0.0
-    for b in np.unique(which):
-        here = which == b
-        total += here.mean() * abs(right[here].mean() - confidence[here].mean())
-    return float(total)
+    _, confidence, right = confidence_bins(logits, labels, bins=bins)
+    return float(np.abs(right - confidence).sum() / len(labels))
 
 
 def evaluate(logits: Logits, labels: Labels, *, classes: int) -> dict[str, float]:

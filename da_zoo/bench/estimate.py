@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from da_zoo.bench.plan import Cell
-from da_zoo.bench.rows import Row
+from da_zoo.bench.rows import Row, cell_of
 from da_zoo.registry import ShallowSpec
 
 __all__ = [
@@ -172,9 +172,8 @@ def expected_cost(
         >>> expected_cost([], [], 1000)
         ''
     """
-    fields = ("scenario", "track", "label_fraction", "method", "configuration", "seed")
     there = {
-        tuple(row[field] for field in fields)
+        (*cell_of(row), row["seed"])
         for row in rows
         if row["status"] not in retry and row.get("steps") in (None, steps)
     }

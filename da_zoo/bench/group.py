@@ -10,8 +10,8 @@ import numpy as np
 from da_zoo.bench.checkpoints import Checkpoints
 from da_zoo.bench.clock import Clock
 from da_zoo.bench.fingerprint import digest, source_hash
-from da_zoo.bench.health import diagnose, warnings_of
-from da_zoo.bench.looks import lengths_of
+from da_zoo.bench.health import diagnose, drawn_features, warnings_of
+from da_zoo.bench.looks import Watch, lengths_of
 from da_zoo.bench.oracle import Oracle
 from da_zoo.bench.plan import NOT_SETTINGS, Cell, point
 from da_zoo.bench.portraits import portrait
@@ -29,11 +29,9 @@ from da_zoo.bench.streams import training_data
 from da_zoo.loop import FitResult, fit
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
-from da_zoo.phases import OnState
 from da_zoo.registry import MethodSpec, ShallowSpec, build_recipe
 from da_zoo.scenarios import ScenarioData, Suite
 from da_zoo.settings import Continuous
-from da_zoo.types import Phase, TrainState
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -247,9 +245,10 @@ def run_groups(
         **_settings(cell),
     )
     streams, labelled = training_data(cell, ordered)
-    lengths = lengths_of(recipe, steps)
-    oracle = Oracle(ordered * len(cells), lengths, method.predicts_unknown)
-    keeper = Checkpoints(ordered * len(cells), cell.seeds, lengths)
+    oracle = Oracle(ordered * len(cells), method.predicts_unknown)
+    keeper = Checkpoints(ordered * len(cells), cell.seeds, oracle.seen)
+    observers = [oracle.see, keeper.see] if checkpoints else [oracle.see]
+    watch = Watch(lengths_of(recipe, steps), observers)
     randomness = jax.vmap(jax.random.key)(jnp.asarray(cell.seeds))
     sweep = [point(one) for one in cells] if len(cells) > 1 else None
     batch_size = suite.defaults["batch_size"]
@@ -264,7 +263,7 @@ def run_groups(
             sweep=sweep,
             on_nonfinite="mark",
             on_metrics=on_metrics,
-            on_state=_both(oracle, keeper) if checkpoints else oracle.look,
+            on_state=watch.look,
             name=cell.method.name,
         )
     effects = None
@@ -279,13 +278,12 @@ def run_groups(
             sweep=sweep,
         )
     members = len(cells) * len(cell.seeds)
-    looking = oracle.seconds + keeper.seconds
     trained = {
         "loop": "+".join(result.plan),
         "group_width": result.width,
         "steps": steps,
         "parameters": _parameters(result),
-        "fit_seconds": max(0.0, training.running - looking) / members,
+        "fit_seconds": max(0.0, training.running - watch.seconds) / members,
         "compile_seconds": training.compiling / members,
     }
     groups = []
@@ -305,20 +303,15 @@ def run_groups(
             rows.append(row | scores | looks)
             if predicted is not None:
                 effect = None if effects is None else float(effects[member])
-                rows[-1]["diagnostics"] = diagnose(result, at, own, predicted, effect)
+                drawn = drawn_features(result, at, own)
+                rows[-1]["diagnostics"] = diagnose(
+                    result, at, own, predicted, effect, drawn
+                )
                 rows[-1]["warnings"] = warnings_of(scores, effect)
-                rows[-1] |= portrait(result, at, own, predicted, features=i == 0)
+                rows[-1] |= portrait(own, predicted, drawn if i == 0 else None)
                 logits[f"seed_{seed}"] = predicted
         groups.append(GroupRows(rows, logits, keeper.arrays(number)))
     return groups
-
-
-def _both(oracle: Oracle, keeper: Checkpoints) -> OnState:
-    def look(phase: Phase, done: int, state: TrainState, members: np.ndarray) -> None:
-        oracle.look(phase, done, state, members)
-        keeper.look(phase, done, state, members)
-
-    return look
 
 
 def _parameters(result: FitResult) -> int:

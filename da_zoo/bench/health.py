@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -19,12 +18,13 @@ from da_zoo.diagnostics import (
     subsample,
 )
 from da_zoo.loop import FitResult
-from da_zoo.predicting import PREDICTION_BATCH
+from da_zoo.predicting import predict_rows
 from da_zoo.scenarios import ScenarioData
 from da_zoo.types import TrainState
 
 __all__ = [
     "WARNINGS",
+    "DomainFeatures",
     "Warned",
     "count_warnings",
     "diagnose",
@@ -40,17 +40,22 @@ WARNINGS = {
 LEAST_ROWS = 4
 
 
+class DomainFeatures(NamedTuple):
+    """Features of drawn test rows, each as its own domain's encoder gives them."""
+
+    source: Float[np.ndarray, "n d"]
+    target: Float[np.ndarray, "m d"]
+
+
 def diagnose(
     result: FitResult,
     at: tuple[int, ...],
     data: ScenarioData,
     logits: np.ndarray,
     effect: float | None,
+    features: DomainFeatures,
 ) -> dict[str, Any]:
     """Computes a run's diagnostics from inputs alone: no target label is read.
-
-    Features are those of up to ``da_zoo.diagnostics.ROWS`` test rows of either domain,
-    each as its own domain's encoder and statistics give them.
 
     Args:
         result: of ``fit``.
@@ -58,21 +63,16 @@ def diagnose(
         data: the scenario's splits.
         logits: target-test predictions [m, k].
         effect: of :func:`da_zoo.bench.probe.adaptation_effect`, or None.
+        features: of :func:`drawn_features`.
 
     Returns:
         ``proxy_a_distance``, ``mmd_squared``, ``coral``, ``discriminator_accuracy``,
         ``adaptation_effect``, ``target_entropy`` (nats) and ``class_shares``; None
         where one is undefined (the last two in a regression).
     """
-    state = run_state(result.state, at)
     found: dict[str, Any] = dict.fromkeys(("proxy_a_distance", "mmd_squared", "coral"))
-    splits = (data.source_test, data.target_test)
-    if min(len(split.rows) for split in splits) >= LEAST_ROWS:
-        source, target = (
-            drawn_features(result, state, split, domain)
-            for split, domain in zip(splits, ("source", "target"), strict=True)
-        )
-        found |= distances(source, target)
+    if min(map(len, features)) >= LEAST_ROWS:
+        found |= distances(*features)
     classes = not data.continuous
     return found | {
         "discriminator_accuracy": discriminator_accuracy(result.history, at),
@@ -83,23 +83,29 @@ def diagnose(
 
 
 def drawn_features(
-    result: FitResult, state: TrainState, split: Split, domain: str
-) -> Float[np.ndarray, "n d"]:
-    """Returns features of drawn rows of a split.
+    result: FitResult, at: tuple[int, ...], data: ScenarioData
+) -> DomainFeatures:
+    """Returns a run's features of up to ``da_zoo.diagnostics.ROWS`` test rows a domain.
 
     Args:
         result: of ``fit``.
-        state: of one run.
-        split: the rows; those of ``subsample(len(split.rows))`` are drawn.
-        domain: whose encoder and statistics to use.
+        at: position of the run on the result's axes.
+        data: the scenario's splits; the rows of ``subsample(len(split.rows))`` are
+            drawn.
     """
-    # In one batch of the scorer's shape: nothing compiles.
-    chosen = subsample(len(split.rows))
-    x = split.x[chosen]
-    padded = jnp.asarray(x[np.arange(PREDICTION_BATCH) % len(x)])
-    array = padded / 255.0 if x.dtype == np.uint8 else padded
-    predicted = result.adapter.predict(state, array, domain=domain)
-    return np.asarray(predicted.features)[: len(x)]
+    state = run_state(result.state, at)
+    return DomainFeatures(
+        _features(result, state, data.source_test, "source"),
+        _features(result, state, data.target_test, "target"),
+    )
+
+
+def _features(
+    result: FitResult, state: TrainState, split: Split, domain: str
+) -> Float[np.ndarray, "n d"]:
+    chosen = split.x[subsample(len(split.rows))]
+    predicted = predict_rows(result.adapter, state, chosen, domain=domain)
+    return np.asarray(predicted.features)
 
 
 def warnings_of(scores: Mapping[str, Any], effect: float | None) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from da_zoo.bench.health import WARNINGS, Warned, count_warnings
 from da_zoo.bench.latex import latex_tables
-from da_zoo.bench.rows import SCHEMA_VERSION, Row, strict_json
+from da_zoo.bench.rows import BROKEN, SCHEMA_VERSION, Row, cell_of, strict_json
 from da_zoo.bench.standings import Standings, find_standings
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
@@ -172,11 +172,6 @@ def build_leaderboard(
     )
 
 
-def _cell(row: Row) -> tuple[Any, ...]:
-    fields = ("scenario", "track", "label_fraction", "method", "configuration")
-    return tuple(row[field] for field in fields)
-
-
 def _cell_name(row: Row) -> str:
     fraction = "" if row["label_fraction"] is None else f" {row['label_fraction']:g}"
     return f"{row['method']} on {row['scenario']} ({row['track']}{fraction})"
@@ -200,7 +195,7 @@ def current_rows(rows: Iterable[Row]) -> tuple[list[Row], int]:
     """
     cells: dict[tuple[Any, ...], dict[str, list[Row]]] = {}
     for row in rows:
-        groups = cells.setdefault(_cell(row), {})
+        groups = cells.setdefault(cell_of(row), {})
         groups.setdefault(row.get("group", ""), []).append(row)
     kept: list[Row] = []
     dropped = 0
@@ -223,13 +218,13 @@ def current_rows(rows: Iterable[Row]) -> tuple[list[Row], int]:
 
 def _unfinished(rows: list[Row]) -> set[str]:
     """Names the cells with fewer rows than were written together."""
-    count = Counter(map(_cell, rows))
-    return {_cell_name(r) for r in rows if count[_cell(r)] < r.get("group_rows", 0)}
+    count = Counter(map(cell_of, rows))
+    return {_cell_name(r) for r in rows if count[cell_of(r)] < r.get("group_rows", 0)}
 
 
 def _status_notes(rows: list[Row]) -> list[str]:
     notes = []
-    for status in ("failed", "timeout"):
+    for status in BROKEN:
         broken = [row for row in rows if row["status"] == status]
         if broken:
             cells = sorted({_cell_name(row) for row in broken})

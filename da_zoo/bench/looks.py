@@ -1,14 +1,20 @@
 """When to look at a training: a few times per phase, the same steps for all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int
 
+from da_zoo.bench.clock import Clock
+from da_zoo.bench.scoring import run_state
 from da_zoo.loop import phase_steps
-from da_zoo.types import Recipe
+from da_zoo.types import Adapter, Phase, Recipe, TrainState
 
-__all__ = ["LOOKS", "Looks", "lengths_of"]
+__all__ = ["LOOKS", "Looks", "See", "Watch", "lengths_of"]
+
+See = Callable[[Adapter, TrainState, int, int], None]
+"""What an observer is told: the adapter, one run's state, which run it is, and the
+steps since the training's start."""
 
 LOOKS = 10
 """Per phase, at most."""
@@ -31,7 +37,7 @@ def lengths_of(recipe: Recipe, steps: int) -> dict[str, int]:
 
 
 class Looks:
-    """Says which runs' time has come. One for each observer: it remembers.
+    """Says which runs' time has come.
 
     Args:
         lengths: steps of the phases, by name, in order.
@@ -64,3 +70,35 @@ class Looks:
     def step(self, phase: str, done: int) -> int:
         """Counts from the training's start."""
         return int(self._starts.get(phase, 0)) + done
+
+
+class Watch:
+    """Shows a training (``fit(on_state=watch.look)``) to observers, a few times.
+
+    Args:
+        lengths: steps of the phases, by name, in order.
+        observers: called one after the other.
+    """
+
+    def __init__(self, lengths: Mapping[str, int], observers: Sequence[See]) -> None:
+        self.seconds = 0.0
+        """Spent looking, compilation apart, which is no part of training."""
+        self._looks = Looks(lengths)
+        self._observers = observers
+
+    def look(
+        self,
+        phase: Phase,
+        done: int,
+        state: TrainState,
+        members: Int[np.ndarray, " n"],
+    ) -> None:
+        """Shows the runs whose time has come."""
+        with Clock() as looking:
+            for i in self._looks.due(phase.name, done, members):
+                own = run_state(state, (i,))
+                step = self._looks.step(phase.name, done)
+                for see in self._observers:
+                    see(phase.adapter, own, int(members[i]), step)
+        # Without compilation, which the training's clock leaves out as well.
+        self.seconds += looking.running

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.store import RowStore
 
 __all__ = ["merge"]
@@ -85,5 +86,5 @@ def _final(store: RowStore) -> set[str]:
         group
         for group, own in groups.items()
         if len(own) == own[0].get("group_rows", len(own))
-        and not any(row["status"] in ("failed", "timeout") for row in own)
+        and not any(row["status"] in BROKEN for row in own)
     }

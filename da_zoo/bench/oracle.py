@@ -4,70 +4,53 @@ It is stored beside the realistic accuracy and never ranked, and nothing is chos
 it: no checkpoint leaves this file.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from da_zoo.bench.clock import Clock
-from da_zoo.bench.looks import Looks
-from da_zoo.bench.scoring import answers, predict_split, run_state
+from da_zoo.bench.scoring import answers, predict_split
 from da_zoo.scenarios import ScenarioData
-from da_zoo.types import Phase, TrainState
+from da_zoo.types import Adapter, TrainState
 
 __all__ = ["Oracle"]
 
 
 class Oracle:
-    """Watches a training (``fit(on_state=oracle.look)``) and keeps its accuracies.
+    """Keeps target-test accuracies of the states that it is shown.
+
+    An observer of :class:`da_zoo.bench.looks.Watch`.
 
     Args:
         data: of each run; runs of one scenario and several configurations repeat it.
-        lengths: steps of the phases, by name.
         predicts_unknown: whether the method has a class for the unknown.
 
     Example:
-        >>> Oracle([], {"adapt": 100}).best(0, 0.5)
+        >>> Oracle([]).best(0, 0.5)
         0.5
     """
 
     def __init__(
-        self,
-        data: list[ScenarioData],
-        lengths: Mapping[str, int],
-        predicts_unknown: bool = False,
+        self, data: list[ScenarioData], predicts_unknown: bool = False
     ) -> None:
-        self.seconds = 0.0
-        """Spent looking, compilation apart, which is no part of training."""
         self._data = data
         self._predicts_unknown = predicts_unknown
-        self._looks = Looks(lengths)
         self._found: dict[int, dict[int, float]] = {}
 
-    def look(
-        self, phase: Phase, done: int, state: TrainState, members: np.ndarray
-    ) -> None:
-        """Scores the runs whose states are shown, where their time has come."""
-        with Clock() as looking:
-            self._look(phase, done, state, members)
-        # Without compilation, which the training's clock leaves out as well.
-        self.seconds += looking.running
+    def see(self, adapter: Adapter, state: TrainState, member: int, step: int) -> None:
+        """Scores a run's state; a regression has no accuracy."""
+        data = self._data[member]
+        if data.continuous:
+            return
+        logits = predict_split(adapter, state, data.target_test, "target", "target")
+        if logits is None:  # a source phase without a head for the target's task
+            return
+        given = answers(logits, data, self._predicts_unknown).argmax(1)
+        hits = float(np.mean(given == data.target_test.labels))
+        self._found.setdefault(member, {})[step] = hits
 
-    def _look(
-        self, phase: Phase, done: int, state: TrainState, members: np.ndarray
-    ) -> None:
-        for i in self._looks.due(phase.name, done, members):
-            own, member = run_state(state, (i,)), int(members[i])
-            split = self._data[member].target_test
-            if split.labels.dtype.kind == "f":  # a regression has no accuracy
-                continue
-            logits = predict_split(phase.adapter, own, split, "target", "target")
-            if logits is None:  # a source phase without a head for the target's task
-                continue
-            scored = answers(logits, self._data[member], self._predicts_unknown)
-            hits = scored.argmax(1) == split.labels
-            step = self._looks.step(phase.name, done)
-            self._found.setdefault(member, {})[step] = float(np.mean(hits))
+    def seen(self, member: int, step: int) -> float | None:
+        """Returns what a run's state had at a step, or None where it has none."""
+        return self._found.get(member, {}).get(step)
 
     def best(self, member: int, last: float | None) -> float | None:
         """Returns a run's best accuracy, its last one (None if it failed) included."""

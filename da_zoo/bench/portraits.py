@@ -8,18 +8,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import softmax
 
-from da_zoo.bench.health import drawn_features
-from da_zoo.bench.scoring import run_state
+from da_zoo.bench.health import DomainFeatures
 from da_zoo.diagnostics import subsample
-from da_zoo.loop import FitResult
+from da_zoo.metrics import confidence_bins
 from da_zoo.scenarios import ScenarioData
 
-__all__ = ["BINS", "POINTS", "embedding", "portrait", "reliability"]
+__all__ = ["POINTS", "embedding", "portrait", "reliability"]
 
-BINS = 15
-"""Of confidence; those of the expected calibration error."""
 POINTS = 80
 """Per domain in an embedding."""
 GRID = 999
@@ -27,36 +23,29 @@ GRID = 999
 
 
 def portrait(
-    result: FitResult,
-    at: tuple[int, ...],
     data: ScenarioData,
     logits: Float[np.ndarray, "n k"],
-    *,
-    features: bool,
+    features: DomainFeatures | None,
 ) -> dict[str, Any]:
     """Returns a run's drawable fields; none for a regression or an open set.
 
     Args:
-        result: of ``fit``.
-        at: position of the run on the result's axes.
         data: the scenario's splits.
         logits: of target-test rows.
-        features: whether to project them as well; one seed of a group is enough.
+        features: of :func:`da_zoo.bench.health.drawn_features`, to be projected, or
+            None: one seed of a group is enough.
     """
     if data.continuous or data.open_set:
         return {}
     found: dict[str, Any] = {
         "reliability": reliability(logits, data.target_test.labels)
     }
-    if features:
-        state = run_state(result.state, at)
-        sides, labels = [], []
-        splits = {"source": data.source_test, "target": data.target_test}
-        for domain, split in splits.items():
-            own = drawn_features(result, state, split, domain)
-            sides.append(own.reshape(len(own), -1))
-            labels.append(split.labels[subsample(len(split.rows))])
-        found["embedding"] = embedding(sides[0], sides[1], labels[0], labels[1])
+    if features is not None:
+        labels = (
+            split.labels[subsample(len(split.rows))]
+            for split in (data.source_test, data.target_test)
+        )
+        found["embedding"] = embedding(*features, *labels)
     return found
 
 
@@ -81,14 +70,9 @@ def reliability(
     References:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
-    p = softmax(np.asarray(logits, np.float64), axis=1)
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
-    # Open on the left, as in da_zoo.metrics.ece: confidence 1 belongs to the last.
-    which = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    count = np.bincount(which, minlength=BINS)
+    count, confidence, right = confidence_bins(logits, labels)
 
-    def means(values: np.ndarray) -> list[float | None]:
-        totals = np.bincount(which, weights=values, minlength=BINS)
+    def means(totals: Float[np.ndarray, " bins"]) -> list[float | None]:
         return [
             round(float(t / n), 4) if n else None
             for t, n in zip(totals, count, strict=True)

@@ -7,17 +7,12 @@ the scenarios that the user's rows are of, so that averages are over the same on
 from collections.abc import Iterable
 from typing import Any
 
-from da_zoo.bench.rows import Row
+from da_zoo.bench.rows import Row, cell_of
 
 __all__ = ["ORIGIN", "add_reference"]
 
 ORIGIN = "reference"
 """What the field ``origin`` of a reference row says; a user's own says ""."""
-
-
-def _cell(row: Row) -> tuple[Any, ...]:
-    fields = ("scenario", "track", "label_fraction", "method", "configuration")
-    return tuple(row[field] for field in fields)
 
 
 def add_reference(
@@ -47,13 +42,13 @@ def add_reference(
         [('dan', 'reference'), ('dann', '')]
     """
     mine = [row | {"origin": ""} for row in own]
-    cells = {_cell(row) for row in mine}
+    cells = {cell_of(row) for row in mine}
     scenarios = {row["scenario"] for row in mine}
     theirs, twice, elsewhere = [], 0, 0
     for row in reference:
         if row["scenario"] not in scenarios:
             elsewhere += 1
-        elif _cell(row) in cells:
+        elif cell_of(row) in cells:
             twice += 1
         else:
             theirs.append(row | {"origin": ORIGIN})

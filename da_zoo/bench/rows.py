@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "BROKEN",
     "FINAL_STATUSES",
     "SCHEMA_VERSION",
     "Row",
+    "cell_of",
     "last_complete",
     "refuse_constant",
     "row_flaw",
@@ -22,9 +24,13 @@ SCHEMA_VERSION = 1
 FINAL_STATUSES = ("ok", "failed", "timeout", "na")
 """What a run can end as; ``na``: the method is undefined in that cell."""
 
+BROKEN = ("failed", "timeout")
+"""Those of runs that were tried and have no result; they can be tried again."""
+
 Row = dict[str, Any]
 """One run: the fields of a line of ``rows.jsonl``."""
 
+_CELL_FIELDS = ("scenario", "track", "label_fraction", "method", "configuration")
 _TEXT_FIELDS = ("group", "scenario", "track", "method", "status")
 _NUMBER_FIELDS = (
     "accuracy",
@@ -68,6 +74,20 @@ def row_flaw(row: Any) -> str:
     if row["status"] not in FINAL_STATUSES:
         return f"has status {row['status']!r}, none of {', '.join(FINAL_STATUSES)}"
     return ""
+
+
+def cell_of(row: Row) -> tuple[Any, ...]:
+    """Says what a run is one seed of.
+
+    Returns:
+        Scenario, track, label fraction, method and configuration.
+
+    Example:
+        >>> row = {"scenario": "s", "track": "U", "label_fraction": None}
+        >>> cell_of(row | {"method": "dann", "configuration": 0, "seed": 3})
+        ('s', 'U', None, 'dann', 0)
+    """
+    return tuple(row[field] for field in _CELL_FIELDS)
 
 
 def strict_json(value: Any) -> Any:

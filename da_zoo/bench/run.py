@@ -13,6 +13,7 @@ from da_zoo.bench.execute import Work, command_of, in_order, keep_group, run_bat
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.rendering import render
+from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.workload import (
     finished,
@@ -125,7 +126,7 @@ def run(
         shard=shard,
     )
     store = RowStore.open(out)
-    retry = ("failed", "timeout") if retry_failed else ()
+    retry = BROKEN if retry_failed else ()
     if told_cost := expected_cost(cells, store.read()[0], length, retry):
         console.print(told_cost, markup=False, highlight=False, soft_wrap=True)
     told_notes: set[str] = set()
@@ -209,7 +210,7 @@ def preview(
     loaded, length, cells = lay_out(suite, console, data_dir=data_dir, **options)
     there = Path(out).is_dir() and any(Path(out).iterdir())
     store = RowStore.open(out, create=False) if there else None
-    retry = ("failed", "timeout") if retry_failed else ()
+    retry = BROKEN if retry_failed else ()
     planned = []
     for scenario, own in in_blocks(cells):
         data, _ = scenario_data(scenario, own[0].seeds, data_dir)

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from da_zoo.bench.checkpoints import candidates_in
 from da_zoo.bench.criteria import CRITERIA, RANKED, Candidate
 from da_zoo.bench.rows import Row
+from da_zoo.bench.selection_file import CRITERION_FIELDS, SCHEMA_VERSION
 from da_zoo.bench.store import RowStore
 from da_zoo.metrics import collapsed
 
@@ -28,8 +29,6 @@ __all__ = [
     "judged_of",
     "selection_tables",
 ]
-
-SCHEMA_VERSION = 1
 
 
 class Judged(NamedTuple):
@@ -267,17 +266,7 @@ def _track(one: Judged) -> tuple[bool, float, str]:
 
 def _line(name: str, choices: Sequence[Choice]) -> dict[str, Any]:
     if not choices:
-        return {"criterion": name, "runs": 0} | dict.fromkeys(
-            (
-                "accuracy",
-                "regret_mean",
-                "regret_p95",
-                "regret_max",
-                "below_source_only",
-                "collapsed_rejected",
-                "rank_correlation",
-            )
-        )
+        return {"criterion": name} | dict.fromkeys(CRITERION_FIELDS) | {"runs": 0}
     regrets = np.array([choice.regret for choice in choices])
     below = [
         choice.chosen.accuracy < choice.chosen.source_only

@@ -12,7 +12,13 @@ from typing import Any
 from da_zoo.bench.fingerprint import digest
 from da_zoo.bench.rows import Row, refuse_constant
 
-__all__ = ["CRITERION_FIELDS", "SELECTION_FILE", "digest_of", "load_selection"]
+__all__ = [
+    "CRITERION_FIELDS",
+    "SCHEMA_VERSION",
+    "SELECTION_FILE",
+    "digest_of",
+    "load_selection",
+]
 
 SELECTION_FILE = "selection.json"
 
@@ -28,7 +34,7 @@ CRITERION_FIELDS = (
 )
 """Numbers of a criterion; each may be null or missing."""
 
-_VERSION = 1
+SCHEMA_VERSION = 1
 
 
 def digest_of(rows: Iterable[Row]) -> str:
@@ -77,8 +83,9 @@ def _flaw(content: Any) -> str:
     """Says what is wrong; "" where the page can show it."""
     if not isinstance(content, dict):
         return "is no JSON object"
-    if content.get("schema_version") != _VERSION:
-        return f"has schema_version {content.get('schema_version')!r}, not {_VERSION}"
+    if content.get("schema_version") != SCHEMA_VERSION:
+        version = content.get("schema_version")
+        return f"has schema_version {version!r}, not {SCHEMA_VERSION}"
     tables = content.get("tables")
     if not isinstance(tables, list):
         return "has no list of tables"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from da_zoo.bench.fingerprint import source_hash
-from da_zoo.bench.rows import Row, strict_json
+from da_zoo.bench.rows import Row, cell_of, strict_json
 from da_zoo.methods import METHODS
 
 __all__ = ["count_stale", "is_stale", "matching_stale", "stale_note"]
@@ -111,13 +111,10 @@ def matching_stale(
     )
 
 
-_SAME = ("suite", "scenario", "track", "label_fraction", "method", "configuration")
-
-
 def _same_cell(
     wanted: Row, row: Row, fingerprints: Mapping[int, str], steps: int
 ) -> bool:
-    if any(wanted[field] != row.get(field) for field in _SAME):
+    if wanted["suite"] != row.get("suite") or cell_of(wanted) != cell_of(row):
         return False
     if row["status"] not in ("ok", "na"):
         return False

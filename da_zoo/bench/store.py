@@ -236,14 +236,7 @@ class RowStore:
         Returns:
             the file, ``logits/<group>.npz``.
         """
-        return self._save(
-            "logits",
-            group,
-            {
-                name: np.clip(array, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
-                for name, array in arrays.items()
-            },
-        )
+        return self._save("logits", group, arrays)
 
     def save_checkpoints(self, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
         """Stores what selection criteria need of a group's checkpoints.
@@ -270,7 +263,8 @@ class RowStore:
         path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.tmp")
         with draft.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            halves = {name: _half(array) for name, array in arrays.items()}
+            np.savez_compressed(file, **halves)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -335,6 +329,13 @@ def _no_collections() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _half(array: np.ndarray) -> np.ndarray:
+    """Arrays of numbers as float16, clipped to its range; others as they are."""
+    if array.dtype.kind != "f" or not array.ndim:
+        return array
+    return np.clip(array, -_FLOAT16_LIMIT, _FLOAT16_LIMIT).astype(np.float16)
 
 
 def _check_empty(folder: Path) -> None:

@@ -4,6 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.summary import Summary
 from da_zoo.bench.verdicts import Verdict
 from da_zoo.bench.wording import (
@@ -97,9 +98,7 @@ def row_note(summary: Summary) -> str:
     total = sum(counts.values())
     if set(counts) == {"na"}:
         return f"n/a ({summary.reason or 'undefined here'})"
-    broken = {
-        status: counts[status] for status in ("failed", "timeout") if status in counts
-    }
+    broken = {status: counts[status] for status in BROKEN if status in counts}
     if summary.score is None:
         return (
             f"{listed(list(broken)) or 'no result'} ({summary.reason or 'no reason'})"

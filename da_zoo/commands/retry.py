@@ -11,8 +11,6 @@ from da_zoo.commands import bench
 
 __all__ = ["add", "commands_of", "run"]
 
-FAILED = ("failed", "timeout")
-
 
 def add(commands: Any) -> None:
     """Adds the command to the parser."""
@@ -49,9 +47,11 @@ def commands_of(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
         >>> commands_of([failed, failed, {"status": "ok"}])
         {'da-zoo bench --seeds 1': 2}
     """
+    from da_zoo.bench.rows import BROKEN
+
     found: dict[str, int] = {}
     for row in rows:
-        if row["status"] in FAILED:
+        if row["status"] in BROKEN:
             if not row.get("command"):
                 raise ValueError(
                     f"the failed row of {row['method']} on {row['scenario']} has no "
@@ -86,6 +86,7 @@ def _parsed(command: str) -> argparse.Namespace:
 def run(arguments: argparse.Namespace) -> int:
     """Runs failed groups again and prints the leaderboard."""
     from da_zoo.bench.leaderboard import current_rows
+    from da_zoo.bench.rows import BROKEN
     from da_zoo.bench.store import RowStore
 
     if not Path(arguments.dir).is_dir():
@@ -110,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     looked = {
         row["command"]
         for row in rows
-        if row["status"] in FAILED and store.has_checkpoints(row["group"])
+        if row["status"] in BROKEN and store.has_checkpoints(row["group"])
     }
     ran = failed = 0
     result = None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from da_zoo.bench.report.heatmap import colour_limit
+from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.summary import Summary
 from da_zoo.bench.wording import points
 from da_zoo.interpret.figures import plain_text
@@ -124,9 +125,7 @@ def _write(ax: "Axes", place: tuple[int, int], summary: Summary | None) -> None:
         image = ax.images[0]
         colour = _readable(*image.cmap(image.norm(np.array([100.0 * gain.mean]))))
     else:
-        failed = summary is not None and not {"failed", "timeout"}.isdisjoint(
-            summary.statuses
-        )
+        failed = summary is not None and not set(BROKEN).isdisjoint(summary.statuses)
         text, colour, weight = ("failed" if failed else "–"), "#555555", "normal"
         if failed:
             from matplotlib.patches import Rectangle

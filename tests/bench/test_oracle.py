@@ -1,10 +1,12 @@
 import inspect
 import time
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 
 from da_zoo import methods, network_by_name
+from da_zoo.bench.looks import Watch
 from da_zoo.bench.oracle import Oracle
 from da_zoo.bench.run import run
 from da_zoo.bench.scoring import run_state
@@ -13,24 +15,38 @@ from da_zoo.loop import fit
 
 
 def test_the_best_counts_the_last_and_a_failed_run_has_none():
-    oracle = Oracle([], {"adapt": 1000})
+    oracle = Oracle([])
     oracle._found = {0: {100: 0.7}, 1: {100: 0.9, 200: 0.1}}
     assert oracle.best(0, 0.8) == 0.8
     assert oracle.best(1, 0.8) == 0.9
     assert oracle.best(1, None) is None
 
 
+def show(watch, phase, done, member):
+    phase = SimpleNamespace(name=phase, adapter=None)
+    inspect.unwrap(Watch.look)(watch, phase, done, None, np.array([member]))
+
+
 def test_looking_is_timed_without_its_compilation(monkeypatch):
     """The training's clock leaves compilation out as well: not twice."""
-    oracle = Oracle([], {"adapt": 1000})
 
-    def look(*_):
+    def see(*_):
         time.sleep(0.1)
         jax.monitoring.record_event_duration_secs("/jax/core/compile/mine", 0.09)
 
-    monkeypatch.setattr(oracle, "_look", look)
-    inspect.unwrap(Oracle.look)(oracle, None, 0, None, np.arange(0))
-    assert 0.005 < oracle.seconds < 0.05
+    monkeypatch.setattr("da_zoo.bench.looks.run_state", lambda state, at: state)
+    watch = Watch({"adapt": 1000}, [see])
+    show(watch, "adapt", 1000, member=0)
+    assert 0.005 < watch.seconds < 0.05
+
+
+def test_observers_are_shown_each_run_when_its_time_has_come(monkeypatch):
+    monkeypatch.setattr("da_zoo.bench.looks.run_state", lambda state, at: at)
+    shown = []
+    watch = Watch({"a": 100, "b": 50}, [lambda *told: shown.append(told[1:])])
+    for phase, done in (("a", 10), ("a", 15), ("a", 100), ("b", 49), ("b", 50)):
+        show(watch, phase, done, member=4)
+    assert shown == [((0,), 4, step) for step in (10, 100, 149, 150)]
 
 
 def test_rows_have_both_columns(tmp_path):

@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
 
-from da_zoo.bench.portraits import BINS, GRID, POINTS, embedding, reliability
+from da_zoo.bench.portraits import GRID, POINTS, embedding, reliability
 from da_zoo.metrics import ece
 
 
-def test_bins_add_up_to_the_calibration_error():
+def test_bins_are_those_of_the_calibration_error():
+    """By hand, bin by bin: the two share their code, and so could share a mistake."""
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(400, 5)) * 2, rng.integers(5, size=400)
     found = reliability(logits, labels)
-    assert sum(found["count"]) == 400 and len(found["count"]) == BINS
+    assert sum(found["count"]) == 400 and len(found["count"]) == 15
     gaps = [
         n * abs(confidence - right)
         for n, confidence, right in zip(
@@ -18,12 +19,23 @@ def test_bins_add_up_to_the_calibration_error():
         if n
     ]
     assert sum(gaps) / 400 == pytest.approx(ece(logits, labels), abs=2e-4)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    for number in range(15):
+        sure = p.max(1)
+        here = (sure > number / 15) & (sure <= (number + 1) / 15)
+        assert found["count"][number] == here.sum()
+        if here.any():
+            right = (p.argmax(1) == labels)[here].mean()
+            assert found["accuracy"][number] == pytest.approx(right, abs=1e-4)
+            assert found["confidence"][number] == pytest.approx(
+                sure[here].mean(), abs=1e-4
+            )
 
 
 def test_an_empty_bin_says_nothing():
     found = reliability(np.array([[0.0, 50.0]]), np.array([0]))
-    assert found["count"] == [0] * (BINS - 1) + [1]
-    assert found["accuracy"] == [None] * (BINS - 1) + [0.0]
+    assert found["count"] == [0] * 14 + [1]
+    assert found["accuracy"] == [None] * 14 + [0.0]
 
 
 def test_domains_that_lie_apart_are_drawn_apart():

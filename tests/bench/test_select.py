@@ -130,10 +130,8 @@ def test_a_criterion_of_fewer_choices_stands_below():
     assert {line["criterion"]: line["runs"] for line in lines}["snd"] == 1
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("select") / "results"
-    run(
+def run_with_checkpoints(out):
+    return run(
         "embedded",
         methods=["source_only", "dann"],
         scenarios=["plain_to_rot30"],
@@ -144,6 +142,12 @@ def folder(tmp_path_factory):
         checkpoints=True,
         progress=False,
     )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("select") / "results"
+    run_with_checkpoints(out)
     return out
 
 
@@ -176,20 +180,10 @@ def test_the_command_writes_what_the_report_reads(folder, capsys):
     assert first.startswith("criterion,scenario,track")
 
 
-def test_groups_without_checkpoints_are_run_again(folder, tmp_path):
+def test_groups_without_checkpoints_are_run_again(folder):
     group = next((folder / "checkpoints").glob("*.npz"))
     group.unlink()
-    again = run(
-        "embedded",
-        methods=["source_only", "dann"],
-        scenarios=["plain_to_rot30"],
-        tracks=["U"],
-        seeds=2,
-        steps=40,
-        out=folder,
-        checkpoints=True,
-        progress=False,
-    )
+    again = run_with_checkpoints(folder)
     assert again.ran == 1 and group.is_file()
 
 

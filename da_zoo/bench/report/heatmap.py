@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.statistics import TIE
 from da_zoo.bench.summary import Summary
 from da_zoo.bench.tables import row_note
@@ -178,7 +179,7 @@ def _cell(summary: Summary | None, limit: float) -> Cell:
     return _shade(summary.gain.mean, limit)._replace(
         title=f"{title}; {note}" if note else title,
         sure=summary.gain.above_zero or summary.gain.below_zero,
-        partly=not {"failed", "timeout"}.isdisjoint(summary.statuses),
+        partly=not set(BROKEN).isdisjoint(summary.statuses),
     )
 
 

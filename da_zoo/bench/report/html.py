@@ -24,6 +24,7 @@ from da_zoo.bench.report.reliability import reliability
 from da_zoo.bench.report.replication import replication
 from da_zoo.bench.report.section import Section, absent
 from da_zoo.bench.report.selected import finished
+from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.standings import Standings
 from da_zoo.bench.summary import Summary, is_oracle, metric_of
 from da_zoo.bench.tables import case_tables, legend, row_note, split_undefined
@@ -208,7 +209,7 @@ def _soft(name: str) -> Markup:
 def _facts(board: Leaderboard) -> list[tuple[str, str]]:
     """Returns the few numbers at the top of the page: (value, what it counts)."""
     ok = [row for row in board.rows if row["status"] == "ok"]
-    broken = sum(row["status"] in ("failed", "timeout") for row in board.rows)
+    broken = sum(row["status"] in BROKEN for row in board.rows)
 
     def count(field: str) -> int:
         return len({row[field] for row in board.rows})

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from da_zoo.bench.rows import Row
+from da_zoo.bench.rows import BROKEN, Row
 
 __all__ = ["provenance"]
 
@@ -34,7 +34,7 @@ def provenance(rows: Sequence[Row]) -> dict[str, Any]:
     shared, own = _hyperparameters(rows)
     fingerprints = _fingerprints(runs)
     commands = sorted({row["command"] for row in runs if row.get("command")})
-    failures = [row for row in rows if row["status"] in ("failed", "timeout")]
+    failures = [row for row in rows if row["status"] in BROKEN]
     return {
         "facts": _facts(runs),
         "shared": shared,

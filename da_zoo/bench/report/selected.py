@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from da_zoo.bench.rows import Row
+from da_zoo.bench.rows import Row, cell_of
 from da_zoo.bench.summary import Summary
 from da_zoo.bench.wording import listed
 
@@ -45,13 +45,13 @@ def finished(rows: Iterable[Row]) -> list[Row]:
         1
     """
     every = list(rows)
-    count = Counter(map(_cell, every))
+    count = Counter(map(cell_of, every))
     return [
         row
         for row in every
         if row["status"] == "ok"
         and row["configuration"] == 0
-        and count[_cell(row)] >= row.get("group_rows", 0)
+        and count[cell_of(row)] >= row.get("group_rows", 0)
     ]
 
 
@@ -160,8 +160,3 @@ def numbers(values: Any, *, low: float, high: float) -> list[float] | None:
         if type(value) not in (int, float) or not low <= value <= high:
             return None
     return [float(value) for value in values]
-
-
-def _cell(row: Row) -> tuple[Any, ...]:
-    fields = ("scenario", "track", "label_fraction", "method", "configuration")
-    return tuple(row[field] for field in fields)
