@@ -77,7 +77,8 @@ def status(arguments: argparse.Namespace) -> int:
         print(f"  stale: {number} rows of an older source of {method}")
     current, superseded = current_rows(rows)
     if superseded:
-        print(f"  {superseded} rows are of runs that others of the same cell replaced")
+        verb = "rows are" if superseded > 1 else "row is"
+        print(f"  {superseded} {verb} of runs that others of the same cell replaced")
     for row in current:
         if row["status"] == "failed":
             print(

@@ -148,3 +148,38 @@ def test_no_name_becomes_a_command_in_latex():
     for line in text.splitlines():
         assert len(re.findall(r"(?<!\\)&", line)) in (0, 7)
     assert latex_text("a\nb") == "a b"
+
+
+def test_checkpoints_come_along_and_a_damaged_file_costs_itself_alone(tmp_path):
+    arrays = {"0/0/step": np.array(3)}
+    for name in ("one", "two"):
+        store = RowStore.open(tmp_path / name)
+        store.save_logits("a1", {"seed_0": np.zeros((1, 2))})
+        store.append_group([row()])
+    RowStore.open(tmp_path / "two").save_checkpoints("a1", arrays)
+    out = RowStore.open(tmp_path / "out")
+    assert merge(out.folder, [tmp_path / "one"])[0] == 1
+    assert not out.has_checkpoints("a1")
+    # The group is there, and still lacks what the second folder has of it.
+    assert merge(out.folder, [tmp_path / "two"]) == (0, [])
+    assert int(out.load_checkpoints("a1")["0/0/step"]) == 3
+    (tmp_path / "two" / "checkpoints" / "a1.npz").write_bytes(b"no archive")
+    copied, problems = merge(tmp_path / "again", [tmp_path / "two"])
+    assert copied == 1 and "a1.npz cannot be read" in problems[0]
+    assert len(RowStore.open(tmp_path / "again").read()[0]) == 1
+
+
+def test_baseline_and_oracle_are_told_apart_in_latex():
+    scores = {"source_only": (0.5, None), "target_only": (0.6, 0.05)}
+    rows = [
+        row(method=method, accuracy=score, label_fraction=fraction, seed=seed)
+        | {"track": "U" if fraction is None else "F"}
+        for method, (score, fraction) in scores.items()
+        for seed in (0, 1)
+    ]
+    rows += [
+        row(method="target_only", track="F", label_fraction=1.0, accuracy=0.9, seed=s)
+        for s in (0, 1)
+    ]
+    text = latex_tables(build_leaderboard(rows).cases)
+    assert r"target\_only (baseline)" in text and r"target\_only (oracle)" in text

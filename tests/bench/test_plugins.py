@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from da_zoo import METHODS
+from da_zoo.bench.execute import command_of
 from da_zoo.bench.fingerprint import source_hash
+from da_zoo.bench.plan import make_plan
 from da_zoo.bench.plugins import here_first, import_method, registered
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
+from da_zoo.commands.bench import _with_baselines
+from da_zoo.scenarios import load_suite
 
 GOOD = '''
 from da_zoo.methods.ddc import ddc
@@ -106,3 +110,28 @@ def test_it_is_in_the_leaderboard(
     by_name = {row["method"]: row for row in rows}
     assert by_name["plain"]["status"] == "ok" and by_name["plain"]["accuracy"] > 0.3
     assert by_name["plain"]["key"] != by_name["ddc"]["key"]
+
+
+def test_the_command_of_its_rows_can_be_called_again(module: Path) -> None:
+    spec = import_method("my_methods:mine", check=False)
+    suite = load_suite("embedded")
+    with registered([spec]):
+        (cell,) = make_plan(
+            suite,
+            methods=["mine"],
+            scenarios=["plain_to_over07"],
+            tracks=["U"],
+            seeds=1,
+        )
+        command = command_of(cell, suite, "quick", 20, None)
+    assert "--method my_methods:mine" in command and "--methods" not in command
+
+
+def test_baselines_come_along_unless_they_are_not_wanted() -> None:
+    both = ["source_only", "target_only"]
+    assert _with_baselines(["dann"], ["U", "F"], []) == [*both, "dann"]
+    assert _with_baselines(["dann"], ["U"], []) == ["source_only", "dann"]
+    assert _with_baselines(["target_only"], ["F"], []) == ["target_only"]
+    assert _with_baselines(["tca"], ["U", "F"], []) == ["tca"]  # has one of its kind
+    own = import_method("da_zoo.methods.dann:SPEC", check=False)
+    assert _with_baselines([own.name], ["U"], [own]) == ["source_only", own.name]

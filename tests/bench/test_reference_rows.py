@@ -100,3 +100,22 @@ def test_a_folder_that_is_no_benchmark_is_refused(tmp_path, reference, capsys):
     words = ["report", str(reference.folder), "--with-reference"]
     assert main([*words, str(tmp_path / "other")]) == 2
     assert "holds no benchmark" in capsys.readouterr().err
+
+
+def test_a_stale_row_that_is_dropped_does_not_push_the_other_s_out(tmp_path, reference):
+    old = [row | {"source": "0" * 64} for row in mine(reference)]
+    stale = [row | {"method": "dann", "group": "d" * 8} for row in old]
+    store = store_of(tmp_path / "mine", [*mine(reference), *stale])
+    kept, _, _ = render(store.folder, reference=reference.folder)
+    assert {r["origin"] for r in kept.rows if of_dann(r)} == {""}
+    dropped, _, _ = render(store.folder, stale="drop", reference=reference.folder)
+    assert {r["origin"] for r in dropped.rows if of_dann(r)} == {"reference"}
+
+
+def of_dann(row):
+    return (row["method"], row["track"], row["scenario"]) == ("dann", "U", SCENARIO)
+
+
+def test_it_is_said_which_methods_are_the_user_s(reference):
+    _, notes = add_reference(mine(reference), reference.read()[0])
+    assert "This folder's methods: of_my_own." in notes[0]

@@ -315,6 +315,17 @@ def test_heatmap_columns_and_colours():
     assert partly.partly
 
 
+def test_the_heatmap_s_lowest_rung_is_the_majority_class():
+    rows = [
+        make_row(method=method, seed=seed, accuracy=0.5, majority_accuracy=0.25)
+        for method in ("source_only", "dann")
+        for seed in (0, 1)
+    ]
+    assert heatmap(build_leaderboard(rows).scenarios)["majority"] == ["25.0"]
+    skewed = [row | {"metric": "balanced_accuracy"} for row in rows]
+    assert heatmap(build_leaderboard(skewed).scenarios)["majority"] == []
+
+
 def test_provenance_splits_shared_and_own_values():
     content = provenance(make_rows())
     assert ("batch_norm", "separate") in content["shared"]

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from da_zoo.bench.criteria import CRITERIA
+from da_zoo.bench.execute import keep_group
+from da_zoo.bench.group import GroupRows
 from da_zoo.bench.rendering import render
-from da_zoo.bench.run import run
+from da_zoo.bench.run import preview, run
 from da_zoo.bench.select import Judged, choose, judge, judged_of, selection_tables
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.tuned import tuned_tables
 from da_zoo.cli import main
+from tests.bench.fake_rows import make_row
 
 
 def judged(step=100, accuracy=0.5, *, value=0.0, configuration=0, **fields):
@@ -165,7 +168,7 @@ def test_the_last_checkpoint_is_the_row(folder):
 def test_criteria_never_see_a_target_label(folder):
     """What is stored of the target is its predictions; labels are the source's."""
     store = RowStore.open(folder, create=False)
-    group = next(r["group"] for r in store.read()[0] if r["method"] == "dann")
+    group = group_of(folder, "dann")
     names = {name.split("/")[2] for name in store.load_checkpoints(group)}
     assert {n for n in names if "label" in n} == {"source_labels"}
 
@@ -185,6 +188,44 @@ def test_groups_without_checkpoints_are_run_again(folder):
     group.unlink()
     again = run_with_checkpoints(folder)
     assert again.ran == 1 and group.is_file()
+
+
+def test_planning_knows_that_checkpoints_are_missing(folder):
+    options = {"methods": ["dann"], "scenarios": ["plain_to_rot30"], "tracks": ["U"]}
+    options |= {"seeds": 2, "steps": 40, "out": folder}
+    left = [p.there for p in preview("embedded", checkpoints=True, **options).planned]
+    assert left == [True]
+    (file,) = (folder / "checkpoints" / f"{group_of(folder, 'dann')}.npz",)
+    saved = file.read_bytes()
+    file.unlink()
+    try:
+        plans = [
+            preview("embedded", checkpoints=wanted, **options).planned[0].there
+            for wanted in (True, False)
+        ]
+    finally:
+        file.write_bytes(saved)
+    assert plans == [False, True]
+
+
+def group_of(folder, method):
+    rows = RowStore.open(folder, create=False).read()[0]
+    return next(row["group"] for row in rows if row["method"] == method)
+
+
+def test_checkpoints_of_what_is_kept_though_stale_are_refused(tmp_path):
+    for call in (run, preview):
+        with pytest.raises(ValueError, match="leave checkpoints out"):
+            call("embedded", checkpoints=True, stale="keep", out=tmp_path)
+
+
+def test_writing_a_group_anew_forgets_the_checkpoints_of_before(tmp_path):
+    store = RowStore.open(tmp_path)
+    row = make_row(method="dann", seed=0) | {"group": "ab"}
+    keep_group(GroupRows([row], {}, {}), "da-zoo bench", store, checkpoints=True)
+    assert store.has_checkpoints("ab")  # there were none, and that is known
+    keep_group(GroupRows([row], {}, {}), "da-zoo bench", store, checkpoints=False)
+    assert not store.has_checkpoints("ab")
 
 
 def test_rows_without_checkpoints_forget_those_of_an_earlier_try(tmp_path):

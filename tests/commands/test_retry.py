@@ -85,3 +85,21 @@ def test_what_cannot_be_retried_does_not_stop_the_others(tmp_path, failed, capsy
     told = capsys.readouterr()
     assert "could not be retried" in told.err and "moved.toml" in told.err
     assert "1 row groups were run again" in told.out
+
+
+def test_status_tells_replaced_rows_from_failed_ones(failed, capsys):
+    folder = failed(COMMAND)
+    assert main(["retry", folder, "--no-progress"]) == 0
+    capsys.readouterr()
+    assert main(["status", folder]) == 0
+    told = capsys.readouterr().out
+    assert "no such luck" not in told and "1 row is of runs that" in told
+
+
+def test_checkpoints_are_kept_again_where_they_were(failed):
+    folder = failed(COMMAND)
+    RowStore.open(folder).save_checkpoints("a1", {})
+    assert main(["retry", folder, "--no-progress"]) == 0
+    store = RowStore.open(folder)
+    groups = {row["group"] for row in store.read()[0] if row["status"] == "ok"}
+    assert groups and all(store.has_checkpoints(group) for group in groups)
