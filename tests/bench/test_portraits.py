@@ -50,6 +50,17 @@ def test_domains_that_lie_apart_are_drawn_apart():
     assert own[:, 0].max() < others[:, 0].min() or others[:, 0].max() < own[:, 0].min()
 
 
+def test_the_farthest_point_lies_on_the_positive_side():
+    """Which way an axis of a decomposition points is chance, and so must be settled."""
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        x, y = rng.gumbel(size=(30, 4)), rng.gumbel(size=(30, 4))
+        found = embedding(x, y, np.arange(30), np.arange(30))
+        points = np.array(found["source"] + found["target"], float)
+        points -= points.mean(axis=0)
+        assert (points.max(axis=0) >= -points.min(axis=0) - 2).all()
+
+
 def test_a_picture_does_not_depend_on_signs_or_a_dead_feature():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 4))
