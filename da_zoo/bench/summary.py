@@ -92,6 +92,8 @@ class Summary(NamedTuple):
     """The method that gains are measured from."""
     majority_accuracy: float | None = None
     """Of always answering the target-test rows' commonest class."""
+    budget: str = ""
+    """Steps and network of its runs: an oracle of another is held against nobody."""
 
     @property
     def score(self) -> Interval | None:
@@ -323,6 +325,7 @@ def _summary(table: tuple[Any, ...], method: str, rows: Sequence[Row]) -> Summar
         balanced_accuracy=_interval(rows, "balanced_accuracy"),
         against=against,
         majority_accuracy=_mean(ok, "majority_accuracy"),
+        budget="; ".join(sorted({f"{r.get('steps')} {r.get('network')}" for r in ok})),
     )
 
 

@@ -190,7 +190,7 @@ def _gap_closed(scored: list[Summary], gain: float, oracle: Summary | None) -> s
     baseline = next((s for s in scored if s.baseline), None)
     if baseline is None or baseline.score is None or baseline.oracle:
         return ""
-    if oracle is None or oracle.score is None:
+    if oracle is None or oracle.score is None or oracle.budget != baseline.budget:
         return ""
     bracket = oracle.merit - baseline.merit
     if oracle.scenarios != baseline.scenarios or bracket < SMALLEST_BRACKET:

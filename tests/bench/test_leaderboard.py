@@ -191,6 +191,17 @@ def test_a_leader_whose_interval_includes_zero_is_not_named():
     assert "`dann`" in text and "adda" not in text
 
 
+def test_the_way_to_an_oracle_of_more_steps_is_not_told():
+    base = runs("source_only", [0.50, 0.51, 0.49])
+    own = runs("dann", [0.80, 0.81, 0.79])
+    fields = {"track": "F", "label_fraction": 1.0}
+    for steps, told in ((base[0]["steps"], True), (99_999, False)):
+        oracle = runs("target_only", [0.9, 0.91, 0.89], steps=steps, **fields)
+        board = build_leaderboard([*base, *own, *oracle])
+        (text,) = [v.text for v in board.verdicts if v.kind == "gain"]
+        assert ("of the way to the oracle" in text) == told
+
+
 def test_runs_that_cannot_be_compared_neither_lead_nor_unseat():
     """Rows of more steps have no gain here, and so no part in who is best."""
     base = runs("source_only", [0.50, 0.51, 0.49])

@@ -137,7 +137,7 @@ def test_what_cannot_be_read_is_said(tmp_path, monkeypatch):
     assert "too many pixels" in check_images([huge])[0]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all: needs another user")
 def test_a_file_without_permission_is_said(tmp_path):
     path = tmp_path / "a.png"
     Image.new("L", (2, 2)).save(path)

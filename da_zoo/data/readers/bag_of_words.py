@@ -1,5 +1,6 @@
 """Bags of words that somebody counted: svmlight files, and CSR matrices in ``.npz``."""
 
+import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -96,7 +97,7 @@ class _Lines:
 
     def read(self) -> bytes:
         """Tells the parser that this is an open file; it goes through the lines."""
-        raise NotImplementedError
+        raise io.UnsupportedOperation("lines can be gone through, not read")
 
     def __iter__(self) -> Iterator[bytes]:
         for line in self._lines:

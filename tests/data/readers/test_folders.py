@@ -126,7 +126,7 @@ def test_what_is_no_tree_of_texts_is_refused(tmp_path):
         walk(tmp_path / "none")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all: needs another user")
 def test_a_folder_without_permission_is_an_error(tmp_path):
     tree(tmp_path, "a/1.txt", "b/1.txt")
     (tmp_path / "b").chmod(0)
