@@ -18,6 +18,7 @@ from da_zoo.bench.criteria import CRITERIA, RANKED, Candidate
 from da_zoo.bench.rows import Row
 from da_zoo.bench.selection_file import CRITERION_FIELDS, SCHEMA_VERSION
 from da_zoo.bench.store import RowStore
+from da_zoo.bench.summary import BASELINES
 from da_zoo.metrics import collapsed
 
 __all__ = [
@@ -122,7 +123,7 @@ def judged_of(
     baselines = {
         (row["scenario"], row["track"], row["seed"]): row["accuracy"]
         for row in rows
-        if row["method"] == "source_only"
+        if (row["track"], row["method"]) == ("U", BASELINES["U"])
         and row["configuration"] == 0
         and row["status"] == "ok"
     }
@@ -155,12 +156,10 @@ def judged_of(
 
 
 def judgeable(rows: Iterable[Row]) -> list[Row]:
-    """Keeps finished runs of methods that adapt."""
-    return [r for r in rows if r["status"] == "ok" and r["method"] not in _BASELINES]
-
-
-_BASELINES = ("source_only", "target_only")
-"""There is nothing to adapt in them, and so nothing to choose."""
+    """Keeps finished runs of methods that adapt; others have nothing to choose."""
+    return [
+        r for r in rows if r["status"] == "ok" and r["method"] not in BASELINES.values()
+    ]
 
 
 def _fallen(candidate: Candidate, row: Row) -> bool:

@@ -6,7 +6,13 @@ import numpy as np
 
 from da_zoo.bench.rows import Row
 from da_zoo.interpret.figures import plain_text
-from da_zoo.plot.results import Results, rows_of, rows_with, scenario_title
+from da_zoo.plot.results import (
+    Results,
+    of_one_table,
+    rows_of,
+    rows_with,
+    scenario_title,
+)
 from da_zoo.plot.style import drawing, legend, marks
 
 if TYPE_CHECKING:
@@ -58,11 +64,7 @@ def learning_curves(
         label_fraction=label_fraction,
     )
     first = rows[0]
-    table = ("scenario", "track", "label_fraction")
-    methods: dict[str, list[Row]] = {}
-    for row in rows:
-        if [row[f] for f in table] == [first[f] for f in table]:
-            methods.setdefault(row["method"], []).append(row)
+    methods = of_one_table(rows)
     methods = _highest(methods, most)
     with drawing(ax, 3.0) as ax:
         for name, (colour, marker) in marks(methods).items():

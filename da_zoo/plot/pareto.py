@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from da_zoo.bench.report.cost import Cost, frontier
 from da_zoo.bench.summary import Summary, metric_of, summarise
 from da_zoo.interpret.figures import plain_text
 from da_zoo.plot.results import Results, rows_of, rows_with, scenario_title
@@ -70,9 +71,10 @@ def pareto(
         from matplotlib.ticker import LogLocator, NullFormatter
 
         ax.axhline(0.0, color=GREY, linewidth=0.8, zorder=0)
-        front = _front([(_cost(s, cost), _gain(s)) for s in found])
+        front = frontier([Cost(s.method, _cost(s, cost), _gain(s)) for s in found])
         ax.plot(
-            *zip(*front, strict=True),
+            [one.seconds for one in front],
+            [one.gain for one in front],
             color=GREY,
             drawstyle="steps-post",
             linewidth=0.9,
@@ -102,15 +104,6 @@ def _cost(summary: Summary, cost: str) -> float:
 def _gain(summary: Summary) -> float:
     assert summary.gain is not None
     return 100.0 * summary.gain.mean
-
-
-def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Keeps the points above all that are as cheap or cheaper, the cheapest first."""
-    kept: list[tuple[float, float]] = []
-    for cost, gain in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not kept or gain > kept[-1][1]:
-            kept.append((cost, gain))
-    return kept
 
 
 def _point(ax: "Axes", summary: Summary, cost: str, colour: str, marker: str) -> None:

@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from da_zoo.bench.rows import Row
+from da_zoo.bench.report.reliability import pool_bins
 from da_zoo.interpret.figures import plain_text
-from da_zoo.plot.results import Results, rows_of, rows_with, scenario_title
+from da_zoo.plot.results import (
+    Results,
+    of_one_table,
+    rows_of,
+    rows_with,
+    scenario_title,
+)
 from da_zoo.plot.style import GREY, drawing, legend, marks
 
 if TYPE_CHECKING:
@@ -66,19 +70,18 @@ def reliability(
         method=method,
     )
     first = rows[0]
-    table = ("scenario", "track", "label_fraction")
-    methods: dict[str, list[Row]] = {}
-    for row in rows:
-        if [row[f] for f in table] == [first[f] for f in table]:
-            methods.setdefault(row["method"], []).append(row)
+    methods = of_one_table(rows)
     with drawing(ax, 3.6) as ax:
         ax.plot([0, 100], [0, 100], color=GREY, linewidth=0.8, linestyle="--")
         for name, (colour, marker) in marks(methods).items():
-            count, confidence, accuracy = _pooled(methods[name])
+            bins = pool_bins(row["reliability"] for row in methods[name])
+            confidence = [100.0 * one.confidence for one in bins]
+            accuracy = [100.0 * one.accuracy for one in bins]
+            every = sum(one.rows for one in bins)
             ax.scatter(
                 confidence,
                 accuracy,
-                s=4.0 + 60.0 * count / max(count.sum(), 1.0),
+                s=[4.0 + 60.0 * one.rows / every for one in bins],
                 marker=marker,
                 color=colour,
                 alpha=0.8,
@@ -101,21 +104,3 @@ def reliability(
         ax.set_title(plain_text(scenario_title([first["scenario"]], *seen)))
         legend(ax, columns=3)
     return ax
-
-
-def _pooled(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count, mean confidence and accuracy in percent of the bins that hold rows."""
-    counts, sums = [], []
-    for row in rows:
-        bins = row["reliability"]
-        count = np.array([c or 0 for c in bins["count"]], np.float64)
-        means = [
-            np.array([0.0 if v is None else v for v in bins[field]], np.float64)
-            for field in ("confidence", "accuracy")
-        ]
-        counts.append(count)
-        sums.append([count * mean for mean in means])
-    total = np.sum(counts, axis=0)
-    held = total > 0
-    confidence, accuracy = np.sum(sums, axis=0)[:, held] / total[held]
-    return total[held], 100.0 * confidence, 100.0 * accuracy

@@ -13,6 +13,7 @@ from da_zoo.bench.wording import track_title
 __all__ = [
     "Results",
     "load",
+    "of_one_table",
     "rows_of",
     "rows_with",
     "runs_of",
@@ -141,6 +142,23 @@ def rows_with(rows: Sequence[Row], field: str, **wanted: object) -> list[Row]:
             )
         having = kept
     return having
+
+
+def of_one_table(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Keeps the runs of the first one's scenario, track and fraction, by method.
+
+    Example:
+        >>> row = {"track": "U", "label_fraction": None, "method": "dann"}
+        >>> found = of_one_table([row | {"scenario": "s"}, row | {"scenario": "t"}])
+        >>> [one["scenario"] for one in found["dann"]]
+        ['s']
+    """
+    fields = ("scenario", "track", "label_fraction")
+    methods: dict[str, list[Row]] = {}
+    for row in rows:
+        if all(row[field] == rows[0][field] for field in fields):
+            methods.setdefault(row["method"], []).append(row)
+    return methods
 
 
 def scenario_title(names: Iterable[str], track: str, fraction: float | None) -> str:

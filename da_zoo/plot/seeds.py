@@ -2,11 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from da_zoo.bench.rows import Row
 from da_zoo.bench.summary import is_oracle, metric_of
 from da_zoo.bench.wording import METRIC_TITLES
 from da_zoo.interpret.figures import plain_text
-from da_zoo.plot.results import Results, rows_of, rows_with, scenario_title
+from da_zoo.plot.results import (
+    Results,
+    of_one_table,
+    rows_of,
+    rows_with,
+    scenario_title,
+)
 from da_zoo.plot.style import GREY, drawing, marks
 
 if TYPE_CHECKING:
@@ -55,11 +60,7 @@ def seeds(
     ]
     rows = rows_with(rows, "method", track=track, label_fraction=label_fraction)
     first = rows[0]
-    table = ("scenario", "track", "label_fraction")
-    methods: dict[str, list[Row]] = {}
-    for row in rows:
-        if [row[f] for f in table] == [first[f] for f in table]:
-            methods.setdefault(row["method"], []).append(row)
+    methods = of_one_table(rows)
     metric = metric_of(first)
     found = {name: [100.0 * r[metric] for r in own] for name, own in methods.items()}
     down = 1 if metric == "rmse" else -1
