@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from da_zoo import layers, losses, methods, metrics, models, schedules
+from da_zoo.checkpoint import Checkpointing
 from da_zoo.compose import from_updates, with_hparams
 from da_zoo.data.arrays import ArrayData
 from da_zoo.fit_all import fit_all
@@ -20,6 +21,7 @@ from da_zoo.precision import with_precision
 from da_zoo.pretrained import Pretrained, start_from
 from da_zoo.registry import Hyperparameter, MethodSpec, ShallowSpec, build_recipe
 from da_zoo.settings import Continuous, Settings
+from da_zoo.sharding import make_mesh
 from da_zoo.step import make_eval_step, make_train_step
 from da_zoo.types import (
     Adapter,
@@ -53,6 +55,7 @@ __all__ = [
     "ArrayData",
     "Aux",
     "Batch",
+    "Checkpointing",
     "Continuous",
     "DomainAdapter",
     "Examples",
@@ -82,6 +85,7 @@ __all__ = [
     "load",
     "losses",
     "make_eval_step",
+    "make_mesh",
     "make_train_step",
     "methods",
     "metrics",

@@ -18,6 +18,7 @@ from da_zoo.data.domains import stream_order
 from da_zoo.data.random_access import row_bytes
 from da_zoo.naming import choose
 from da_zoo.programs import UNROLLED
+from da_zoo.sharding import Layout, replicated
 from da_zoo.staging import Seeds, place
 from da_zoo.types import Key
 
@@ -63,7 +64,7 @@ def resolve_pools(pools: str, data: ArrayData) -> str:
     choose(dict.fromkeys(POOLS, 0), pools, "pools")
     if pools != "auto":
         return pools
-    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     if on_demand(data):
         return "host"
     distinct = {
@@ -85,6 +86,7 @@ class Feed:
         seeds: whose runs.
         batch: rows per stream and step.
         pools: "device" or "host".
+        layout: of the training, where it is on several devices.
     """
 
     def __init__(
@@ -95,9 +97,10 @@ class Feed:
         seeds: Seeds,
         batch: int,
         pools: str,
+        layout: Layout | None = None,
     ) -> None:
         self.data, self.uses, self.seeds, self.batch = data, uses, seeds, batch
-        self.grouped = seeds.grouped
+        self.grouped, self.layout = seeds.grouped, layout
         self.on_host = pools == "host"
         words = np.asarray(jax.random.key_data(key))
         lines = words.reshape(seeds.width if seeds.grouped else 1, -1)
@@ -115,7 +118,8 @@ class Feed:
         self.chunk = self._steps_per_chunk() if self.on_host else CHUNK
         """Steps per dispatch, at most."""
         # On the host, init sees the first rows; a chunk brings its own.
-        self.streams = place(data, uses, seeds, self._first() if self.on_host else None)
+        first = self._first() if self.on_host else None
+        self.streams = place(data, uses, seeds, first, layout)
 
     def _steps_per_chunk(self) -> int:
         pools = [self.data.streams()[name].pool for name in self._counts]
@@ -159,8 +163,15 @@ class Feed:
         indices = self._draw(*bounds)
         streams = self.streams
         if self.on_host:
-            streams = place(self.data, self.uses, self.seeds, indices)
-        return streams, {name: jnp.asarray(index) for name, index in indices.items()}
+            streams = place(self.data, self.uses, self.seeds, indices, self.layout)
+        return streams, {name: self.put(index) for name, index in indices.items()}
+
+    def put(self, values: Any) -> jax.Array:
+        """Moves a small array to the device, or to all of the mesh."""
+        if self.layout is None:
+            return jnp.asarray(values)
+        whole: jax.Array = replicated(values, self.layout.mesh)
+        return whole
 
     def chunks(
         self, bounds: Iterable[tuple[int, int]]
@@ -185,7 +196,7 @@ class Feed:
     def own_rows(self) -> Indices:
         """int32 [seeds?] by stream: how many rows there are, without padding."""
         return {
-            name: jnp.asarray(counts if self.grouped else counts[0], jnp.int32)
+            name: self.put(np.array(counts if self.grouped else counts[0], np.int32))
             for name, counts in self._counts.items()
         }
 

@@ -55,7 +55,14 @@ def joined(groups: list[Trained], axes: tuple[int, ...]) -> Trained:
         tuple(failure for group in groups for failure in group.failures),
         sum(group.compile_seconds for group in groups),
         sum(group.fit_seconds for group in groups),
+        _of_all(groups, shape),
     )
+
+
+def _of_all(groups: list[Trained], join: Any) -> Any:
+    """Joins the best states, where every group has one."""
+    best = [group.best for group in groups]
+    return None if any(one is None for one in best) else jax.tree.map(join, *best)
 
 
 def stacked(runs: list[Trained]) -> Trained:
@@ -68,4 +75,5 @@ def stacked(runs: list[Trained]) -> Trained:
         tuple(failure for run in runs for failure in run.failures),
         sum(run.compile_seconds for run in runs),
         sum(run.fit_seconds for run in runs),
+        _of_all(runs, lambda *leaves: jnp.stack(leaves)),
     )

@@ -2,17 +2,25 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import PyTree, Shaped
 
+from da_zoo.checkpoint.identity import identity
+from da_zoo.checkpoint.keeper import Keeper
+from da_zoo.checkpoint.scoring import Scorer
+from da_zoo.checkpoint.settings import Checkpointing, check_checkpointing
 from da_zoo.compose import is_refreshing
 from da_zoo.data.arrays import ArrayData, in_memory, on_demand
 from da_zoo.data.batches import as_inputs, gather_batch
+from da_zoo.distributed import telling_losses
 from da_zoo.feed import Seeds, place, resolve_pools
 from da_zoo.groups import deal_out, joined, stacked
 from da_zoo.phases import (
@@ -26,6 +34,9 @@ from da_zoo.phases import (
 from da_zoo.programs import Plan, initialise_function, plan_loop
 from da_zoo.progress import training_bar
 from da_zoo.requirements import check_fit
+from da_zoo.sharding import Layout, check_mesh, sharded_update
+from da_zoo.skipping import skipping_update
+from da_zoo.stopping import stop_on_signals
 from da_zoo.sweep import (
     GROUP_MEMORY,
     SweepLike,
@@ -58,6 +69,8 @@ class FitResult(NamedTuple):
     """Names and values of the leading axes: the sweep's, then "seed"."""
     width: int = 0
     """How many runs shared a program; 0 where there was one without an axis."""
+    best: TrainState | None = None
+    """Where ``Checkpointing.keep_best`` was highest, of each group of runs."""
 
     def predict(
         self, x: PyTree[Shaped[Any, "n ..."]], *, domain: str = "target"
@@ -90,6 +103,9 @@ def fit(
     on_nonfinite: str = "raise",
     on_metrics: OnMetrics | None = None,
     on_state: OnState | None = None,
+    checkpoint: Checkpointing | None = None,
+    mesh: Mesh | None = None,
+    shard_parameters: bool = False,
     progress: bool = False,
     name: str = "recipe",
 ) -> FitResult:
@@ -120,13 +136,23 @@ def fit(
             (and 1 elsewhere). Their number sets how many runs share a program, which
             rounding depends on: name one for equal digits on every machine.
         on_nonfinite: "raise" stops at the first NaN; "mark" carries on and reports the
-            run in ``FitResult.finite``.
+            run in ``FitResult.finite``; "skip" leaves out steps that would bring one in
+            and counts them in the metric "skipped".
         on_metrics: called once per chunk with phase, steps done, steps of the phase,
             and the chunk's metrics; from one thread at a time.
         on_state: called once per chunk with the phase, its steps done, the state
             [runs, ...] and the runs' numbers (in the order of the flattened axes), from
             one thread at a time. It must not keep the state: the next step reuses its
             buffers.
+        checkpoint: where and how often to keep the state on disk. The same call again,
+            after whatever ended this one, goes on from the newest good checkpoint and
+            ends with the same bits; callbacks see only what is left. SIGTERM and the
+            first SIGINT end in a checkpoint.
+        mesh: devices to split every batch over, see :func:`da_zoo.make_mesh`; of
+            several hosts each process calls ``fit`` with the same arguments, see
+            :mod:`da_zoo.distributed`. Seeds are then trained one after another.
+        shard_parameters: split large parameters and optimiser states over the mesh too,
+            for networks that one device cannot hold.
         progress: draw a bar on stderr.
         name: how errors and the bar call the method.
 
@@ -136,6 +162,7 @@ def fit(
     Raises:
         ValueError: for data that a phase needs and lacks, or numbers out of range.
         NonFiniteLossError: for a non-finite metric, with step and last finite values.
+        TrainingStoppedError: after SIGTERM or SIGINT, where there is a ``checkpoint``.
 
     Example:
         >>> from da_zoo import methods, network_by_name
@@ -164,6 +191,17 @@ def fit(
             f"key must come from jax.random.key(seed), got {type(key).__name__}"
         )
     check_fit(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
+    if checkpoint is not None:
+        check_checkpointing(checkpoint)
+    layout = None
+    if mesh is not None:
+        layout = Layout(check_mesh(mesh, batch_size, seeds_mode), shard_parameters)
+        seeds_mode, workers = "sequential", 1
+    elif shard_parameters:
+        raise ValueError("shard_parameters needs a mesh: mesh=da_zoo.make_mesh()")
+    adapter = recipe[-1].adapter
+    if on_nonfinite == "skip":
+        recipe = _with_updates(recipe, skipping_update)
     points = resolve_sweep(recipe, sweep)
     if seeds > 1:
         key = jax.vmap(lambda s: jax.random.fold_in(key, s))(jnp.arange(seeds))
@@ -182,11 +220,14 @@ def fit(
     if where == "device" and on_demand(data):
         data = in_memory(data)
     job = Job(data, key, batch_size, on_nonfinite, on_metrics, name)
-    job = job._replace(on_state=one_at_a_time(on_state), pools=where)
+    job = job._replace(on_state=one_at_a_time(on_state), pools=where, layout=layout)
     lengths = phase_steps(recipe, steps)
     threads = worker_count(workers)
+    # All phases: what is wrong with a later one is said before the first has trained.
+    shapes = [_shapes(phase, job) for phase in recipe]
     plan, width = _plan(
         recipe,
+        shapes[0],
         job,
         len(points.points),
         loop,
@@ -204,22 +245,48 @@ def fit(
     ]
     began = time.perf_counter()
     total = sum(lengths) * len(units)
-    with training_bar(name, total, on_metrics) if progress else nullcontext() as tell:
+    with (
+        training_bar(name, total, on_metrics) if progress else nullcontext() as tell,
+        stop_on_signals(checkpoint is not None) as stop,
+        telling_losses(name, checkpoint and checkpoint.folder),
+    ):
         told = one_at_a_time(tell or on_metrics)
 
-        def train(unit: tuple[Recipe, Job, int | None]) -> Trained:
-            members, own, number = unit
+        def train(numbered: tuple[int, tuple[Recipe, Job, int | None]]) -> Trained:
+            unit, (members, own, number) = numbered
             own = own._replace(on_metrics=told)
-            return run_phases(members, lengths, own, plan, Seeds(width, number))
+            if checkpoint is not None:
+                mark = identity(
+                    members,
+                    shapes,
+                    lengths,
+                    own,
+                    loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,
+                    width=width,
+                    number=number,
+                )
+                own = own._replace(
+                    keeper=Keeper(
+                        checkpoint, unit, mark, jax.random.key_impl(key), layout
+                    ),
+                    scorer=Scorer(checkpoint.keep_best, own.data)
+                    if checkpoint.keep_best
+                    else None,
+                    stop=stop,
+                )
+            if layout is not None:
+                members = _with_updates(members, partial(sharded_update, layout=layout))
+            with own.keeper or nullcontext():
+                return run_phases(members, lengths, own, plan, Seeds(width, number))
 
-        trained = side_by_side(train, units, threads)
+        trained = side_by_side(train, list(enumerate(units)), threads)
     if one_by_one:
         trained = [stacked(trained)]
     whole = joined(trained, tuple(map(len, axes.values()))) if axes else trained[0]
     wall = time.perf_counter() - began
     return FitResult(
         whole.state,
-        recipe[-1].adapter,
+        adapter,
         whole.history,
         whole.finite,
         whole.compile_seconds,
@@ -228,6 +295,17 @@ def fit(
         whole.failures,
         axes,
         1 if one_by_one else width,
+        whole.best,
+    )
+
+
+def _with_updates(recipe: Recipe, wrap: Callable[[Any], Any]) -> Recipe:
+    """Exchanges the updates of all phases."""
+    return tuple(
+        phase._replace(
+            adapter=phase.adapter._replace(update=wrap(phase.adapter.update))
+        )
+        for phase in recipe
     )
 
 
@@ -267,6 +345,7 @@ def _shapes(phase: Phase, job: Job) -> tuple[TrainState, Batch]:
 
 def _plan(
     recipe: Recipe,
+    shapes: tuple[TrainState, Batch],
     job: Job,
     points: int,
     loop: str,
@@ -277,9 +356,7 @@ def _plan(
     swept: bool,
 ) -> tuple[Plan, int]:
     """One plan for all phases, by the first one's step (they share the network)."""
-    # All phases: what is wrong with a later one is said before the first has trained.
-    shapes = [_shapes(phase, job) for phase in recipe]
-    state, batch = shapes[0]
+    state, batch = shapes
     width = job.key.shape[0] if job.key.ndim else 0
     update = recipe[0].adapter.update
     plan = plan_loop(update, state, batch, loop, seeds_mode)

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from da_zoo.backend import compiler_options
-from da_zoo.data.batches import DeviceStream, gather, gather_batch
+from da_zoo.data.batches import DeviceStream, batch_at, gather
 from da_zoo.naming import choose
+from da_zoo.sharding import Layout
 from da_zoo.step import chunk_function, traced_once
 from da_zoo.types import Batch, TrainState, Views
 
@@ -102,8 +103,13 @@ def dispatches(plan: Plan, steps: int) -> list[tuple[Plan, int]]:
 
 
 @functools.lru_cache(maxsize=512)
-def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> Any:
-    """Jits what a loop dispatches: a chunk of steps, or one step, for all seeds."""
+def advance_function(
+    update: Callable[..., Any], plan: Plan, grouped: bool, layout: Layout | None = None
+) -> Any:
+    """Jits what a loop dispatches: a chunk of steps, or one step, for all seeds.
+
+    On several devices ``update`` is one of :func:`da_zoo.sharding.sharded_update`.
+    """
     if plan.loop == "scan":
         one_seed = chunk_function(update)
     else:
@@ -113,12 +119,13 @@ def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> A
         def one_seed(state: Any, streams: Any, indices: Any, first: Array) -> Any:
             history = []
             for i in range(steps):
-                here = {name: index[first + i] for name, index in indices.items()}
-                state, metrics = update(state, gather_batch(streams, here))
+                state, metrics = update(state, batch_at(streams, indices, first + i))
                 history.append(metrics)
             return state, jax.tree.map(lambda *values: jnp.stack(values), *history)
 
-    if not grouped:
+    if layout is not None:
+        run = layout.ending(one_seed)
+    elif not grouped:
         run = one_seed
     elif plan.seeds == "map":
 
@@ -141,20 +148,21 @@ def advance_function(update: Callable[..., Any], plan: Plan, grouped: bool) -> A
     return jax.jit(run, donate_argnums=0)
 
 
-@functools.lru_cache(maxsize=4)
-def initialise_function(grouped: bool) -> Any:
-    """Jits ``(init, keys, streams) -> state``.
+@functools.lru_cache(maxsize=16)
+def initialise_function(grouped: bool, layout: Layout | None = None) -> Any:
+    """Jits ``(init, keys, streams) -> state``, which lies as ``layout`` says.
 
     ``init`` is a Partial: its hparams are traced, one program serves all their values.
     """
 
     def one_seed(init: Any, key: Any, streams: Any, size: int) -> TrainState:
         index = jnp.arange(size) % jnp.maximum(size, 1)
-        rows = {
-            name: gather(stream, index % stream.rows.shape[0])
-            for name, stream in streams.items()
-        }
-        return init(key, Batch(**rows))
+        rows = {}
+        for name, stream in streams.items():
+            there = size if stream.rows is None else stream.rows.shape[0]
+            rows[name] = gather(stream, index % there)
+        state = init(key, Batch(**rows))
+        return state if layout is None else layout.constrain(state)
 
     def run(init: Any, key: Any, streams: Any, size: int) -> TrainState:
         if not grouped:
@@ -215,7 +223,9 @@ def compiled(
         compiling took in this call, 0 where it was there already.
     """
     leaves, structure = jax.tree.flatten(args)
-    shapes = tuple((jnp.shape(leaf), jax.typeof(leaf).dtype) for leaf in leaves)
+    shapes = tuple(
+        (jnp.shape(leaf), jax.typeof(leaf).dtype, _spread(leaf)) for leaf in leaves
+    )
     key = (function, structure, shapes, static)
     # Threads compile different programs side by side, and the same one once.
     with _LOCKS.setdefault(key, threading.Lock()):
@@ -229,6 +239,12 @@ def compiled(
             seconds = time.perf_counter() - start
             _EXECUTABLES[key] = program
     return program, seconds
+
+
+def _spread(leaf: Any) -> Any:
+    """How an array lies over several devices; a program is compiled for that."""
+    sharding = getattr(leaf, "sharding", None)
+    return sharding if sharding and len(sharding.device_set) > 1 else None
 
 
 def forget_programs() -> None:

@@ -26,7 +26,7 @@ def check_fit(
         batch_size: rows per stream and step.
         seeds: how many.
         memory: in bytes.
-        on_nonfinite: "raise" or "mark".
+        on_nonfinite: "raise", "mark" or "skip".
 
     Raises:
         ValueError: for numbers below 1, an unknown word, labels that the recipe was not
@@ -42,9 +42,9 @@ def check_fit(
     for what, value in (counts | {"memory": memory}).items():
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"{what} must be an integer of at least 1, got {value!r}")
-    if on_nonfinite not in ("raise", "mark"):
+    if on_nonfinite not in ("raise", "mark", "skip"):
         raise ValueError(
-            f'on_nonfinite must be "raise" or "mark", got {on_nonfinite!r}'
+            f'on_nonfinite must be "raise", "mark" or "skip", got {on_nonfinite!r}'
         )
     _check_label_range(recipe, data)
     have = set(data.streams())

@@ -1,14 +1,17 @@
 """Streams on their way to the device: whole, or the rows that some steps need."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.data.arrays import ArrayData
 from da_zoo.data.batches import on_device
 from da_zoo.data.random_access import fill_rows
 from da_zoo.data.streams import Stream
+from da_zoo.sharding import Layout, from_rows, replicated
 
 __all__ = ["Seeds", "place"]
 
@@ -34,6 +37,7 @@ def place(
     uses: frozenset[str],
     seeds: Seeds,
     indices: dict[str, np.ndarray] | None = None,
+    layout: Layout | None = None,
 ) -> dict[str, Any]:
     """Moves the streams that a phase uses to the device.
 
@@ -43,20 +47,49 @@ def place(
         seeds: whose runs.
         indices: int [seeds?, ...] by stream: send no inputs but those of these rows;
             None sends all.
+        layout: of the training, where it is on several devices. Of inputs that are sent
+            on, each host reads only those of its own devices' rows.
     """
     placed = {}
+    put: Any = jnp.asarray if layout is None else partial(replicated, mesh=layout.mesh)
     for name, stream in data.streams().items():
         if name not in uses:
             continue
-        if indices is not None:
+        split = None
+        if indices is not None and layout is not None:
+            split = _split(stream, seeds, indices[name], layout)
+            stream = stream._replace(pool=None)
+        elif indices is not None:
             stream = _staged(stream, seeds, indices[name])
-        device = on_device(stream, max(seeds.width, 1))
+        device = on_device(stream, max(seeds.width, 1), put)
         if not seeds.grouped:
             number = seeds.number or 0
             own = jax.tree.map(lambda a, n=number: a[n], device._replace(pool=None))
             device = own._replace(pool=device.pool)
+        if split is not None:
+            device = device._replace(pool=split, rows=None)
         placed[name] = device
     return placed
+
+
+def _split(stream: Stream, seeds: Seeds, indices: np.ndarray, layout: Layout) -> Any:
+    """A chunk's inputs [..., batch, ...] in their order, split along the batch."""
+    rows = stream.rows[min(seeds.number or 0, len(stream.rows) - 1)]
+    wanted = rows[indices]
+    axis = wanted.ndim - 1
+
+    def spread(leaf: Any) -> Any:
+        def read(part: slice) -> np.ndarray:
+            own = wanted[..., part]
+            found, place = np.unique(own, return_inverse=True)
+            values = np.zeros((len(found), *leaf.shape[1:]), leaf.dtype)
+            fill_rows(values, leaf, found)
+            return values[place.reshape(own.shape)]
+
+        shape = (*wanted.shape, *leaf.shape[1:])
+        return from_rows(read, shape, layout.mesh, axis)
+
+    return jax.tree.map(spread, stream.pool)
 
 
 def _staged(stream: Stream, seeds: Seeds, indices: np.ndarray) -> Stream:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
-from da_zoo.data.batches import gather_batch
+from da_zoo.data.batches import batch_at
 from da_zoo.types import Adapter, Batch, Predictions, TrainState
 
 __all__ = ["make_eval_step", "make_train_step"]
@@ -99,7 +99,7 @@ def chunk_function(update: Step) -> Callable[..., Any]:
 
     def run(state: TrainState, streams: Any, indices: Any, count: Array) -> Any:
         def at(i: Any) -> Batch:
-            return gather_batch(streams, {k: v[i] for k, v in indices.items()})
+            return batch_at(streams, indices, i)
 
         room = jax.tree.leaves(indices)[0].shape[0]
         shapes = jax.eval_shape(lambda s: update(s, at(0))[1], state)

@@ -153,8 +153,9 @@ def example_batch(data: ArrayData, uses: frozenset[str], start: int = 0) -> Batc
         )
         for name, stream in streams.items()
     }
+    counts = {name: len(data.streams()[name].rows[0]) for name in streams}
     return gather_batch(
-        streams, {name: index % s.rows.shape[0] for name, s in streams.items()}
+        streams, {name: index % count for name, count in counts.items()}
     )
 
 

@@ -1,0 +1,105 @@
+"""What a checkpoint is a function of.
+
+A training is taken up only by the same training: the same compiled step (which holds
+network, losses and constants), hyper-parameters, data, keys and lengths. Paths, devices
+and the number of processes do not count.
+"""
+
+import hashlib
+import importlib.metadata
+import zlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from da_zoo.data.arrays import ArrayData
+from da_zoo.data.random_access import fill_rows
+from da_zoo.job import Job
+from da_zoo.step import traced_once
+from da_zoo.types import Batch, Recipe, TrainState
+
+__all__ = ["data_mark", "identity"]
+
+SAMPLED_ROWS = 256
+"""Rows of a pool that are looked at: all of a large one would take too long."""
+
+
+def identity(
+    recipe: Recipe,
+    shapes: list[tuple[TrainState, Batch]],
+    lengths: list[int],
+    job: Job,
+    *,
+    loop: str,
+    width: int,
+    number: int | None,
+) -> dict[str, Any]:
+    """Describes the training of a group of runs as JSON, to compare checkpoints with.
+
+    Args:
+        recipe: its phases.
+        shapes: state and batch of each phase, as shapes, of one run.
+        lengths: steps of each phase.
+        job: data, keys and options.
+        loop: which kind, for rounding depends on it.
+        width: runs per program, for the same reason.
+        number: which of the keys, where they are run one by one.
+    """
+    phases = {}
+    for phase, (state, batch), length in zip(recipe, shapes, lengths, strict=True):
+        init: Any = phase.adapter.init
+        hparams = getattr(init, "keywords", {}).get("hparams", {})
+        step: Any = traced_once(phase.adapter.update)
+        lowered = step.lower(state, batch)
+        program = hashlib.sha256(lowered.as_text().encode()).hexdigest()
+        phases[phase.name] = {
+            "steps": length,
+            "streams": sorted(phase.uses),
+            "compiled step": program[:16],
+            "hyper-parameters": {k: _plain(v) for k, v in sorted(hparams.items())},
+        }
+    return {
+        "method": job.name,
+        "batch_size": job.batch_size,
+        "on_nonfinite": job.on_nonfinite,
+        "keys": np.asarray(jax.random.key_data(job.key)).tolist(),
+        "key": number,
+        "loop": loop,
+        "runs trained together": width,
+        "phases": phases,
+        "data": data_mark(job.data),
+        "jax version": importlib.metadata.version("jax"),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return np.asarray(value, np.float64).tolist()
+
+
+def data_mark(data: ArrayData) -> dict[str, str]:
+    """Marks each stream: labels and rows whole, inputs by a sample of their rows.
+
+    Example:
+        >>> marks = [
+        ...     data_mark(ArrayData(target=np.full((3, 2), v))) for v in (0.0, 1.0)
+        ... ]
+        >>> marks[0] == marks[1]
+        False
+    """
+    return {name: _stream_mark(stream) for name, stream in data.streams().items()}
+
+
+def _stream_mark(stream: Any) -> str:
+    mark = 0
+    for values in stream[1:]:
+        if values is not None:
+            told = f"{values.shape}{values.dtype}".encode()
+            mark = zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(told, mark))
+    for leaf in jax.tree.leaves(stream.pool):
+        rows = np.unique(np.linspace(0, len(leaf) - 1, SAMPLED_ROWS).astype(int))
+        sample = np.zeros((len(rows), *leaf.shape[1:]), leaf.dtype)
+        fill_rows(sample, leaf, rows)
+        told = f"{leaf.shape}{leaf.dtype}".encode()
+        mark = zlib.crc32(sample.data, zlib.crc32(told, mark))
+    return f"{mark:08x}"

@@ -1,0 +1,351 @@
+"""Writes and reads the checkpoints of one compiled group of runs, through Orbax."""
+
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from da_zoo.checkpoint.differences import differences
+from da_zoo.checkpoint.settings import Checkpointing, claim_folder
+from da_zoo.checkpoint.state_arrays import (
+    array_mark,
+    describe,
+    expected_arrays,
+    fingerprints,
+    from_arrays,
+    to_arrays,
+)
+from da_zoo.sharding import Layout, replicated
+from da_zoo.types import TrainState
+
+__all__ = ["Keeper", "Position", "Resumed"]
+
+LOWEST = -1e30
+"""The score of a state that has none: JSON knows no minus infinity."""
+
+_ONE_WRITER = threading.Lock()
+_in_flight: list[Any] = []
+"""The manager that may still be writing: two at a time in one process get in each
+other's way within Orbax."""
+
+
+class Position(NamedTuple):
+    """Where in a training a state is."""
+
+    number: int
+    """Steps since its start; names the checkpoint."""
+    phase: int
+    done: int
+    """Steps of that phase."""
+    finished: bool
+
+
+class Resumed(NamedTuple):
+    """A checkpoint, read back."""
+
+    position: Position
+    state: TrainState
+    history: dict[str, np.ndarray]
+    finite: np.ndarray
+    failures: tuple[str, ...]
+
+
+class Keeper:
+    """The checkpoints of one group of runs.
+
+    Args:
+        settings: of the whole training.
+        unit: the group's number, from 0.
+        identity: see :mod:`da_zoo.checkpoint.identity`.
+        key_impl: of the training's keys.
+        layout: where restored arrays go; None means the first device.
+    """
+
+    def __init__(
+        self,
+        settings: Checkpointing,
+        unit: int,
+        identity: Mapping[str, Any],
+        key_impl: Any,
+        layout: Layout | None = None,
+    ) -> None:
+        self.settings, self.identity = settings, dict(identity)
+        self._key_impl = key_impl
+        self.folder = Path(settings.folder).absolute() / f"group_{unit:03d}"
+        self._layout = layout
+        self._told_of_failure = False
+        if jax.process_index() == 0:
+            claim_folder(Path(settings.folder))
+        self._manager = self._open()
+
+    def _open(self) -> Any:
+        import orbax.checkpoint as ocp
+        from orbax.checkpoint.checkpoint_managers import preservation_policy as policy
+
+        _quiet_orbax()
+        stay: list[Any] = [policy.LatestN(self.settings.keep)]
+        if self.settings.keep_best is not None:
+            stay.append(policy.BestN(get_metric_fn=_score_of, n=1))
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policy.AnyPreservationPolicy(stay),
+            best_fn=_score_of,
+            cleanup_tmp_directories=True,
+        )
+        return ocp.CheckpointManager(self.folder, options=options)
+
+    def _whole(self, values: np.ndarray) -> jax.Array:
+        if self._layout is None:
+            return jnp.asarray(values)
+        whole: jax.Array = replicated(values, self._layout.mesh)
+        return whole
+
+    def _place(self, shape: jax.ShapeDtypeStruct, curve: bool) -> Any:
+        if self._layout is None:
+            where: Any = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        elif curve:
+            where = NamedSharding(self._layout.mesh, PartitionSpec())
+        else:
+            where = self._layout.of(shape)
+        return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=where)
+
+    def due(self, done: int, length: int) -> bool:
+        """Says whether a state of a phase is one to keep."""
+        return done % self.settings.every == 0 or done == length
+
+    def save(
+        self,
+        position: Position,
+        state: TrainState,
+        history: Mapping[str, np.ndarray],
+        finite: np.ndarray,
+        failures: tuple[str, ...],
+        score: float | None,
+    ) -> None:
+        """Copies the state and writes it while training goes on.
+
+        A checkpoint that cannot be written (the disk is full, say) is a warning and not
+        the training's end.
+        """
+        import orbax.checkpoint as ocp
+
+        arrays = to_arrays(state)
+        marks = fingerprints(arrays)
+        numbered = {f"h{i:03d}": name for i, name in enumerate(history)}
+        told = {
+            "identity": self.identity,
+            "position": list(position),
+            "arrays": describe(state),
+            "marks": marks,
+            "history": {
+                short: {
+                    "name": name,
+                    "shape": list(history[name].shape),
+                    "dtype": str(history[name].dtype),
+                    "mark": array_mark(history[name]),
+                }
+                for short, name in numbered.items()
+            },
+            "finite": np.asarray(finite).tolist(),
+            "failures": list(failures),
+            "score": score,
+        }
+        curves = {
+            short: self._whole(history[name])
+            for short, name in numbered.items()
+            if history[name].size
+        }
+        try:
+            with _ONE_WRITER:
+                _finish_others(self._manager)
+                if position.number in self._manager.all_steps():
+                    self._manager.delete(position.number)  # it was passed over
+                self._manager.save(
+                    position.number,
+                    args=ocp.args.Composite(
+                        state=ocp.args.StandardSave(arrays | curves),
+                        told=ocp.args.JsonSave(told),
+                    ),
+                    metrics={"score": LOWEST if score is None else score},
+                    force=True,
+                )
+        except Exception as error:  # Orbax raises whatever its threads met
+            self._failed(position.number, error)
+
+    def _failed(self, number: int, error: Exception) -> None:
+        if not self._told_of_failure:
+            warnings.warn(
+                f"the checkpoint of step {number} could not be written to "
+                f"'{self.folder}' ({type(error).__name__}: {error}); training goes on "
+                "without, and tries again at the next one",
+                stacklevel=2,
+            )
+            self._told_of_failure = True
+        # A manager whose thread failed says so again at every later call.
+        self._manager = self._open()
+
+    def finish(self) -> None:
+        """Waits until what was saved is on the disk."""
+        with _ONE_WRITER:
+            try:
+                self._manager.wait_until_finished()
+            except Exception as error:
+                self._failed(self._manager.latest_step() or 0, error)
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Waits, and lets the threads go.
+
+        Not after an error among several processes: the others may never come.
+        """
+        if kind is None or jax.process_count() == 1:
+            self.finish()
+            self._manager.close()
+
+    def newest(self, structure: Callable[[int], TrainState]) -> Resumed | None:
+        """Reads the newest checkpoint that is whole, and says which were not.
+
+        Args:
+            structure: the number of a phase -> its state, as shapes.
+
+        Returns:
+            None where there is none.
+
+        Raises:
+            ValueError: if it is another training's; the differences are named.
+        """
+        for number in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                told = self._told(number)
+            except Exception as error:
+                self._passed_over(number, error)
+                continue
+            if found := differences(told["identity"], self.identity):
+                raise ValueError(
+                    f"'{self.folder.parent}' has checkpoints of another training: "
+                    f"{'; '.join(found[:6])}. Name another folder, or give back what "
+                    "it was started with"
+                )
+            try:
+                return self._read(number, told, structure)
+            except Exception as error:
+                self._passed_over(number, error)
+        return None
+
+    def best(self, structure: Callable[[int], TrainState]) -> TrainState | None:
+        """Reads the state with the highest score, if any has one."""
+        scored = []
+        for number in self._manager.all_steps():
+            try:
+                told = self._told(number)
+            except Exception as error:
+                self._passed_over(number, error)
+                continue
+            if told["score"] is not None:
+                scored.append((told["score"], number, told))
+        for _, number, told in sorted(scored, key=lambda s: s[:2], reverse=True):
+            try:
+                return self._read(number, told, structure).state
+            except Exception as error:
+                self._passed_over(number, error)
+        return None
+
+    def _passed_over(self, number: int, error: Exception) -> None:
+        text = str(error).strip().split("\n")[0][:200]
+        warnings.warn(
+            f"the checkpoint of step {number} in '{self.folder}' is damaged "
+            f"({type(error).__name__}: {text}); the one before it is used, if there is "
+            "one",
+            stacklevel=2,
+        )
+
+    def _told(self, number: int) -> dict[str, Any]:
+        import orbax.checkpoint as ocp
+
+        args = ocp.args.Composite(told=ocp.args.JsonRestore())
+        told: dict[str, Any] = self._manager.restore(number, args=args)["told"]
+        wanted = {
+            "identity": dict,
+            "position": list,
+            "arrays": dict,
+            "marks": dict,
+            "history": dict,
+            "failures": list,
+        }
+        for name, kind in wanted.items():
+            if not isinstance(told.get(name), kind):
+                raise ValueError(f"its {name} is no {kind.__name__}")
+        return told
+
+    def _read(
+        self, number: int, told: dict[str, Any], structure: Callable[[int], TrainState]
+    ) -> Resumed:
+        import orbax.checkpoint as ocp
+
+        position = Position(*told["position"])
+        shapes = structure(position.phase)
+        wanted = expected_arrays(shapes, told["arrays"])
+        for short, curve in told["history"].items():
+            if np.prod(curve["shape"]):
+                wanted[short] = jax.ShapeDtypeStruct(
+                    tuple(curve["shape"]), np.dtype(curve["dtype"])
+                )
+        placed = {
+            name: self._place(shape, name in told["history"])
+            for name, shape in wanted.items()
+        }
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(placed))
+        found = dict(self._manager.restore(number, args=args)["state"])
+        history = {}
+        for short, curve in told["history"].items():
+            empty = np.zeros(curve["shape"], curve["dtype"])
+            values = np.asarray(found.pop(short)) if empty.size else empty
+            if array_mark(values) != curve["mark"]:
+                raise ValueError(f"its history of {curve['name']} is not what was kept")
+            history[curve["name"]] = values
+        marks = fingerprints(found)
+        if bad := [name for name, mark in marks.items() if mark != told["marks"][name]]:
+            path = told["arrays"][bad[0]]["path"]
+            raise ValueError(f"its {path} is not what was written")
+        return Resumed(
+            position,
+            from_arrays(shapes, told["arrays"], found, self._key_impl),
+            history,
+            np.asarray(told["finite"], bool),
+            tuple(told["failures"]),
+        )
+
+
+def _score_of(metrics: Any) -> float:
+    return float(metrics["score"])
+
+
+def _finish_others(manager: Any) -> None:
+    """Waits for another group's checkpoint, if one is being written."""
+    others = [other for other in _in_flight if other is not manager]
+    for other in others:
+        try:
+            other.wait_until_finished()
+        except Exception:  # its own keeper will be told
+            continue
+    _in_flight[:] = [manager]
+
+
+def _quiet_orbax() -> None:
+    """Leaves out what Orbax logs of failures: they are told once, in a line."""
+    logger = logging.getLogger("absl")
+    if not any(isinstance(f, _NotOrbax) for f in logger.filters):
+        logger.addFilter(_NotOrbax())
+
+
+class _NotOrbax(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "orbax" not in record.pathname

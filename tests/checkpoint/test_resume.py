@@ -1,0 +1,241 @@
+"""A training that was ended and called again is the one that never ended, bit by bit."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from da_zoo import METHODS, Checkpointing
+from tests.checkpoint.small import (
+    Killed,
+    assert_same_bits,
+    bits,
+    dying,
+    small_data,
+    train,
+    train_until_done,
+)
+
+MODES = {
+    "one": {},
+    "grouped": {"seeds": 3, "workers": 2},
+    "one_by_one": {"seeds": 2, "seeds_mode": "sequential", "workers": 1},
+    "swept": {"sweep": {"learning_rate": [0.01, 0.001]}, "workers": 1},
+    "from_the_host": {"pools": "host"},
+}
+# A stateful method of each kind: adversary, classifiers that alternate, memory bank
+# and refresh, teacher, phases with a warm start.
+METHODS_OF_EACH_KIND = ("dann", "mcd", "shot_im", "mean_teacher", "adda")
+
+
+def assert_resumes(method, tmp_path, mode, calls=(3, 8)):
+    calm = train(method, tmp_path / "calm", best="infomax", **mode)
+    killed, tries = train_until_done(
+        method, tmp_path / "killed", best="infomax", on_metrics=dying(*calls), **mode
+    )
+    assert tries > 1
+    assert_same_bits(calm.state, killed.state)
+    assert calm.history.keys() == killed.history.keys()
+    for name, curve in calm.history.items():
+        assert np.array_equal(curve, killed.history[name]), name
+    assert_same_bits(calm.best, killed.best)
+    # Checkpoints are looked at, not trained with.
+    assert_same_bits(train(method, **mode).state, calm.state)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_killed_and_called_again_ends_with_the_same_bits(mode, tmp_path):
+    assert_resumes("dann", tmp_path, MODES[mode])
+
+
+@pytest.mark.parametrize("method", METHODS_OF_EACH_KIND[1:])
+def test_state_of_every_kind_is_taken_up(method, tmp_path):
+    assert_resumes(method, tmp_path, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_taken_up(method, tmp_path):
+    if METHODS[method].predicts_unknown:
+        pytest.skip("needs an open set")
+    assert_resumes(method, tmp_path, {"seeds": 2, "workers": 1})
+
+
+def test_a_finished_training_is_read_and_not_run(tmp_path):
+    first = train(folder=tmp_path / "run")
+    seen = []
+    again = train(folder=tmp_path / "run", on_metrics=lambda *a: seen.append(a))
+    assert not seen
+    assert_same_bits(first.state, again.state)
+    assert all(
+        np.array_equal(first.history[n], again.history[n]) for n in first.history
+    )
+
+
+def test_resuming_starts_after_the_newest_checkpoint(tmp_path):
+    with pytest.raises(Killed):
+        train("source_only", tmp_path / "run", on_metrics=dying(4))
+    done = []
+    train("source_only", tmp_path / "run", on_metrics=lambda p, d, n, m: done.append(d))
+    assert done == [80, 90]
+
+
+def test_the_newest_ones_stay_and_the_best(tmp_path):
+    result = train("source_only", tmp_path / "run", keep=2, best="infomax")
+    steps = sorted(int(p.name) for p in (tmp_path / "run/group_000").iterdir())
+    assert steps[-2:] == [80, 90] and len(steps) in (2, 3)
+    scores = {}
+    for step in steps:
+        path = tmp_path / f"run/group_000/{step}/told/metadata"
+        scores[step] = json.loads(path.read_text())["score"]
+    assert max(scores.values()) == scores[min(steps, key=lambda s: -scores[s])]
+    best = min(steps, key=lambda s: -scores[s])
+    assert int(result.best.step) == best
+
+
+# Reads that were under way when another failed end in a closed loop, inside Orbax.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("harm", ["cut", "flip", "told", "gone"])
+def test_a_damaged_newest_one_falls_back_and_says_so(harm, tmp_path):
+    calm = train("source_only")
+    with pytest.raises(Killed):
+        train("source_only", tmp_path / "run", on_metrics=dying(5))
+    newest = tmp_path / "run/group_000/80"
+    if harm == "told":
+        (newest / "told/metadata").write_text('{"identity": {}')
+    elif harm == "gone":
+        shutil.rmtree(newest / "state")
+    else:
+        data = max((newest / "state").rglob("d/*"), key=lambda p: p.stat().st_size)
+        content = bytearray(data.read_bytes())
+        if harm == "cut":
+            content = content[: len(content) // 2]
+        else:
+            content[len(content) // 2] ^= 0xFF
+        data.write_bytes(content)
+    done = []
+    with pytest.warns(UserWarning, match="step 80 .* is damaged"):
+        result = train(
+            "source_only",
+            tmp_path / "run",
+            on_metrics=lambda p, d, n, m: done.append(d),
+        )
+    assert done == [80, 90]  # taken up at 60
+    assert_same_bits(result.state, calm.state)
+
+
+def test_bits_that_only_the_marks_can_tell_are_found(tmp_path, monkeypatch):
+    """What Orbax reads without complaint is compared with what was written."""
+    with pytest.raises(Killed):
+        train("source_only", tmp_path / "run", on_metrics=dying(5))
+    path = tmp_path / "run/group_000/80/told/metadata"
+    told = json.loads(path.read_text())
+    name = next(iter(told["marks"]))
+    told["marks"][name] ^= 1
+    path.write_text(json.dumps(told))
+    with pytest.warns(UserWarning, match="is not what was written"):
+        train("source_only", tmp_path / "run")
+
+
+OTHERS = {
+    "another key": ({"key": jax.random.key(1)}, "keys"),
+    "more steps": ({"steps": 91}, "steps was 90, is 91"),
+    "another batch": ({"batch_size": 8}, "batch_size was 16, is 8"),
+    "other data": ({"data": small_data(93)}, "data / source"),
+    "another sweep": ({"sweep": {"learning_rate": [0.5]}}, "learning_rate"),
+    "another loop": ({"loop": "python"}, "loop was scan, is python"),
+    "left-out steps": ({"on_nonfinite": "skip"}, "compiled step"),
+}
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_another_training_is_refused_with_the_difference(change, tmp_path):
+    train("source_only", tmp_path / "run")
+    before = sorted(p.name for p in (tmp_path / "run").rglob("*"))
+    options, message = OTHERS[change]
+    with pytest.raises(ValueError, match=message):
+        train("source_only", tmp_path / "run", **options)
+    assert sorted(p.name for p in (tmp_path / "run").rglob("*")) == before
+
+
+def test_another_method_or_network_is_refused(tmp_path):
+    train("source_only", tmp_path / "run")
+    with pytest.raises(ValueError, match="method was source_only, is ddc"):
+        train("ddc", tmp_path / "run")
+
+
+def test_another_version_is_refused(tmp_path, monkeypatch):
+    train("source_only", tmp_path / "run")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0.1")
+    with pytest.raises(ValueError, match=r"jax version was .*, is 0\.0\.1"):
+        train("source_only", tmp_path / "run")
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match="not empty"):
+        train("source_only", tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_of_another_format_is_refused(tmp_path):
+    train("source_only", tmp_path / "run")
+    (tmp_path / "run/da_zoo_checkpoints.json").write_text('{"format": 99}')
+    with pytest.raises(ValueError, match="format 99"):
+        train("source_only", tmp_path / "run")
+
+
+def test_checkpoints_that_cannot_be_written_do_not_end_training(tmp_path, monkeypatch):
+    import orbax.checkpoint as ocp
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", full)
+    with pytest.warns(UserWarning, match="No space left on device.*training goes on"):
+        result = train("source_only", tmp_path / "run")
+    assert_same_bits(result.state, train("source_only").state)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        (Checkpointing("x", every=0), ValueError, "every must be"),
+        (Checkpointing("x", keep=0), ValueError, "keep must be"),
+        (Checkpointing("x", every=True), ValueError, "every must be"),
+        (Checkpointing("x", keep_best="accuracy"), ValueError, "infomax"),
+        (Checkpointing(3), TypeError, "path"),
+        ("x", TypeError, "Checkpointing"),
+    ],
+)
+def test_settings_are_checked_before_anything(settings, error, message, tmp_path):
+    from da_zoo import fit
+    from tests.checkpoint.small import NETWORK
+
+    recipe = METHODS["source_only"].factory(NETWORK, classes=3)
+    with pytest.raises(error, match=message):
+        fit(recipe, small_data(), jax.random.key(0), steps=2, checkpoint=settings)
+
+
+def test_a_criterion_needs_target_rows(tmp_path):
+    from da_zoo import ArrayData
+
+    x = np.ones((8, 6), np.float32)
+    data = ArrayData((x, np.arange(8) % 3))
+    with pytest.raises(ValueError, match="keep_best"):
+        train("source_only", tmp_path / "run", best="infomax", data=data, batch_size=4)
+
+
+def test_memory_maps_of_the_state_are_not_shared_with_what_is_written(tmp_path):
+    """The copy is taken before the next step may reuse the buffers."""
+    result = train("dann", tmp_path / "run", every=1, keep=100, steps=12)
+    for step in (3, 7, 12):
+        path = tmp_path / f"run/group_000/{step}/told/metadata"
+        assert json.loads(path.read_text())["position"][2] == step
+    shutil.rmtree(tmp_path / "run/group_000/12")
+    again = train("dann", tmp_path / "run", every=1, keep=100, steps=12)
+    assert_same_bits(again.state, result.state)
+    assert len(bits(again.state)) > 10
