@@ -56,7 +56,7 @@ def assert_same_bits(first, second):
         assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for whatever ends a process."""
 
 
@@ -67,7 +67,7 @@ def dying(*calls):
     def on_metrics(*_):
         seen["calls"] += 1
         if seen["calls"] in calls:
-            raise Killed
+            raise KilledError
 
     return on_metrics
 
@@ -77,6 +77,6 @@ def train_until_done(*args, on_metrics, **options):
     for tries in range(1, 20):
         try:
             return train(*args, on_metrics=on_metrics, **options), tries
-        except Killed:
+        except KilledError:
             continue
     raise AssertionError("never finished")

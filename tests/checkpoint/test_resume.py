@@ -1,4 +1,4 @@
-"""A training that was ended and called again is the one that never ended, bit by bit."""
+"""A training that was ended and called again is the one that never ended: its bits."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from da_zoo import METHODS, Checkpointing
 from tests.checkpoint.small import (
-    Killed,
+    KilledError,
     assert_same_bits,
     bits,
     dying,
@@ -75,7 +75,7 @@ def test_a_finished_training_is_read_and_not_run(tmp_path):
 
 
 def test_resuming_starts_after_the_newest_checkpoint(tmp_path):
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train("source_only", tmp_path / "run", on_metrics=dying(4))
     done = []
     train("source_only", tmp_path / "run", on_metrics=lambda p, d, n, m: done.append(d))
@@ -100,7 +100,7 @@ def test_the_newest_ones_stay_and_the_best(tmp_path):
 @pytest.mark.parametrize("harm", ["cut", "flip", "told", "gone"])
 def test_a_damaged_newest_one_falls_back_and_says_so(harm, tmp_path):
     calm = train("source_only")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train("source_only", tmp_path / "run", on_metrics=dying(5))
     newest = tmp_path / "run/group_000/80"
     if harm == "told":
@@ -128,7 +128,7 @@ def test_a_damaged_newest_one_falls_back_and_says_so(harm, tmp_path):
 
 def test_bits_that_only_the_marks_can_tell_are_found(tmp_path, monkeypatch):
     """What Orbax reads without complaint is compared with what was written."""
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train("source_only", tmp_path / "run", on_metrics=dying(5))
     path = tmp_path / "run/group_000/80/told/metadata"
     told = json.loads(path.read_text())
