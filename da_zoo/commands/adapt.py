@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from da_zoo.commands.shared import cache_programs, names, setting
+from da_zoo.logs import draws_bars
 
 __all__ = ["add", "run"]
 
@@ -132,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
         batch_size=arguments.batch_size,
         seed=arguments.seed,
         baseline=not arguments.no_baseline,
-        progress=not arguments.no_progress and sys.stderr.isatty(),
+        progress=not arguments.no_progress and draws_bars() and sys.stderr.isatty(),
         **dict(arguments.set),
     )
     for note in result.notes:

@@ -1,12 +1,12 @@
 """``da-zoo bench``: runs the benchmark."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from da_zoo.commands.shared import cache_programs, names
+from da_zoo.logs import log_event
 
 __all__ = ["add", "benchmark", "run"]
 
@@ -223,7 +223,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
     print(f"Report:      {result.report}")
     if reason := _nothing(result.leaderboard.rows):
-        print(f"da-zoo: nothing was trained: {reason}", file=sys.stderr)
+        told = f"da-zoo: nothing was trained: {reason}"
+        log_event("nothing_trained", told, level="warning")
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0
