@@ -13,6 +13,7 @@ from da_zoo.bench.group import (
     na_rows,
     run_groups,
 )
+from da_zoo.bench.group_metrics import MetricsTo, group_metrics
 from da_zoo.bench.plan import Cell
 from da_zoo.bench.plugins import path_of
 from da_zoo.bench.shallow import run_shallow, shallow_keys
@@ -82,6 +83,7 @@ def run_batch(
     data: dict[int, ScenarioData],
     steps: int,
     checkpoints: bool,
+    metrics: MetricsTo | None = None,
 ) -> list[GroupRows]:
     """Runs groups together; whatever goes wrong becomes their rows' reason."""
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
@@ -90,7 +92,13 @@ def run_batch(
         try:
             runner = RUNNERS[type(cells[0].method)]
             return runner.run(
-                cells, suite, data, keys, steps=steps, checkpoints=checkpoints
+                cells,
+                suite,
+                data,
+                keys,
+                steps=steps,
+                checkpoints=checkpoints,
+                writers=group_metrics(cells, keys, metrics),
             )
         except Exception as error:  # one group's failure never ends the benchmark
             status, reason = "failed", f"{type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from da_zoo.bench.estimate import Estimate, Planned, estimate, expected_cost
 from da_zoo.bench.execute import Work, command_of, in_order, keep_group, run_batch
 from da_zoo.bench.group_log import log_group
+from da_zoo.bench.group_metrics import MetricsTo
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.rendering import render
@@ -24,6 +25,7 @@ from da_zoo.bench.workload import (
     with_keys,
 )
 from da_zoo.logs import CONSOLE, log_event
+from da_zoo.metrics_log import TensorBoardWriter
 from da_zoo.naming import check_names
 from da_zoo.scenarios import Suite
 
@@ -69,6 +71,7 @@ def run(
     stale: str = "rerun",
     checkpoints: bool = False,
     progress: bool = True,
+    tensorboard: str | Path | None = None,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
 
@@ -99,6 +102,7 @@ def run(
         progress: draw a progress bar on stderr; where that is no terminal, write a line
             every :data:`da_zoo.bench.progress.EVERY` seconds to the log (see
             :mod:`da_zoo.logs`).
+        tensorboard: folder for TensorBoard's files, beside ``out/metrics``.
 
     Returns:
         The leaderboard and where its report lies.
@@ -126,7 +130,11 @@ def run(
         precision=precision,
         shard=shard,
     )
+    if tensorboard is not None:
+        TensorBoardWriter(tensorboard)  # refused before anything is trained
+        tensorboard = Path(tensorboard)
     store = RowStore.open(out)
+    metrics = MetricsTo(store.folder / "metrics", tensorboard)
     retry = BROKEN if retry_failed else ()
     if told_cost := expected_cost(cells, store.read()[0], length, retry):
         log_event("expected_cost", told_cost)
@@ -161,7 +169,13 @@ def run(
                         yield (
                             work,
                             partial(
-                                run_batch, batch, loaded, data, length, checkpoints
+                                run_batch,
+                                batch,
+                                loaded,
+                                data,
+                                length,
+                                checkpoints,
+                                metrics,
                             ),
                         )
 

@@ -5,7 +5,7 @@ until an application gives it a handler. The command ``da-zoo`` does, by
 :func:`logging_to_stderr`; a notebook or a script may do the same, or use its own.
 """
 
-from da_zoo.logs.events import LEVELS, LOGGER, log_event
+from da_zoo.logs.events import LEVELS, LOGGER, log_event, warn_event
 from da_zoo.logs.output import CONSOLE, FORMATS, draws_bars, logging_to_stderr
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "draws_bars",
     "log_event",
     "logging_to_stderr",
+    "warn_event",
 ]

@@ -2,9 +2,17 @@
 
 import logging
 import sys
+import warnings
 from typing import Any
 
-__all__ = ["LEVELS", "LOGGER", "RESERVED", "is_first_process", "log_event"]
+__all__ = [
+    "LEVELS",
+    "LOGGER",
+    "RESERVED",
+    "is_first_process",
+    "log_event",
+    "warn_event",
+]
 
 LOGGER = logging.getLogger("da_zoo")
 # A library is silent, and leaves it to the application what is shown where.
@@ -18,7 +26,7 @@ RESERVED = ("time", "level", "event", "message", "logger", "process", "traceback
 
 
 def log_event(
-    event: str, told: str | None = None, *, level: str = "info", **fields: Any
+    event: str, told: str | None = None, /, *, level: str = "info", **fields: Any
 ) -> None:
     """Logs an event.
 
@@ -55,6 +63,26 @@ def log_event(
         message = " ".join([event, *(f"{k}={v}" for k, v in fields.items())])
     extra = {"event": event, "fields": fields, "told": told is not None}
     LOGGER.log(number, "%s", message, extra=extra, stacklevel=2)
+
+
+def warn_event(event: str, told: str, /, **fields: Any) -> None:
+    """Logs a warning; where nobody listens to the log, warns as Python does.
+
+    Args:
+        event: its name.
+        told: what a person reads.
+        **fields: as for :func:`log_event`.
+
+    Example:
+        >>> from da_zoo.logs import logging_to_stderr
+        >>> with logging_to_stderr():
+        ...     warn_event("metrics_writer_failed", "the disk is full")
+    """
+    handlers = [*LOGGER.handlers, *logging.getLogger().handlers]
+    if all(isinstance(one, logging.NullHandler) for one in handlers):
+        warnings.warn(told, RuntimeWarning, stacklevel=3)
+    else:
+        log_event(event, told, level="warning", **fields)
 
 
 def is_first_process() -> bool:
