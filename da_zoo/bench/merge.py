@@ -36,13 +36,13 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
     if any(one.folder.resolve() == target.folder.resolve() for one in sources):
         raise ValueError(f"{out} cannot be merged into itself")
     copied, problems = 0, []
+    there = _final(target)  # read once: folders may be many, and the target grows
     for source in sources:
         rows, flaws = source.read()
         problems += [f"{source.folder}: {flaw}" for flaw in flaws]
         groups: dict[str, list[dict[str, object]]] = {}
         for row in rows:
             groups.setdefault(row["group"], []).append(row)
-        there = _final(target)
         for group, own in groups.items():
             _copy_metrics(source, target, group)
             if group in there:
@@ -63,6 +63,8 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
                 continue
             _copy_checkpoints(source, target, group, problems)
             target.append_group(own)
+            if not any(row["status"] in BROKEN for row in own):
+                there.add(group)
             copied += 1
     return copied, problems
 
