@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from da_zoo.bench.freed_memory import give_back
 from da_zoo.bench.group import (
     GroupKeys,
     GroupRows,
@@ -102,6 +103,8 @@ def run_batch(
             )
         except Exception as error:  # one group's failure never ends the benchmark
             status, reason = "failed", f"{type(error).__name__}: {error}"
+        finally:
+            give_back()
     return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
 
 
