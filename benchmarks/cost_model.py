@@ -7,7 +7,7 @@ smaller ones. Each benchmark is a process of its own, without a compilation cach
 
 The model, for one method's row group of ``runs`` seeds (see docs/scaling.md):
 
-    seconds = other + compile + steps * step * runs ** alpha
+    seconds = other + compile + each * runs + steps * step * runs ** alpha
 
 alpha is 0 where further runs are free and 1 where they cost as much as the first.
 """
@@ -40,7 +40,9 @@ class GroupCost(NamedTuple):
     alpha: float
     """Exponent of the number of runs trained together."""
     other: float
-    """Seconds to look, score and write."""
+    """Seconds a group takes beside."""
+    each: float
+    """Seconds to look at and to score a run."""
 
 
 class Pilot(NamedTuple):
@@ -57,10 +59,11 @@ def group_seconds(cost: GroupCost, steps: int, runs: int) -> float:
     """Predicts one row group.
 
     Example:
-        >>> group_seconds(GroupCost(2.0, 0.001, 0.5, 1.0), 1000, 4)
-        5.0
+        >>> group_seconds(GroupCost(2.0, 0.001, 0.5, 1.0, 0.25), 1000, 4)
+        6.0
     """
-    return cost.other + cost.compile + steps * cost.step * runs**cost.alpha
+    training = steps * cost.step * runs**cost.alpha
+    return cost.other + cost.compile + cost.each * runs + training
 
 
 def wall_seconds(
@@ -69,8 +72,8 @@ def wall_seconds(
     """Predicts a benchmark: its groups side by side, and what is done once.
 
     Example:
-        >>> wall_seconds([GroupCost(2.0, 0.001, 0.5, 1.0)] * 4, 1000, 4, 2, 7.0)
-        17.0
+        >>> wall_seconds([GroupCost(2.0, 0.001, 0.5, 1.0, 0.25)] * 4, 1000, 4, 2, 7.0)
+        19.0
     """
     return fixed + sum(group_seconds(c, steps, runs) for c in costs) / workers
 
@@ -82,35 +85,48 @@ def calibrate(one: Pilot, several: Pilot) -> tuple[dict[str, GroupCost], float]:
         Constants by method, and the seconds that a benchmark takes once.
     """
     first, second = _by_method(one), _by_method(several)
-    costs, known = {}, 0.0
-    for method, (fit, compiling, _scoring, steps, _) in first.items():
-        fit_n, compiling_n, scoring_n, _, runs = second[method]
+    runs = next(iter(second.values())).runs
+    # What no row has: data, probes and looks. Groups share it evenly.
+    rest, rest_n = _rest(one, first), _rest(several, second)
+    each = max(0.0, (rest_n - rest) / (runs - 1))
+    other = max(0.0, rest_n - each * runs)
+    costs = {}
+    for method, own in first.items():
+        own_n = second[method]
         # Short pilots have little to time; what no batch could do is rounding.
-        alpha = math.log(max(fit_n, 1e-9) / max(fit, 1e-9)) / math.log(runs)
+        alpha = math.log(max(own_n.fit, 1e-9) / max(own.fit, 1e-9)) / math.log(runs)
         alpha = min(1.0, max(0.0, alpha))
         costs[method] = GroupCost(
-            statistics.fmean((compiling, compiling_n)),
-            fit_n / steps / runs**alpha,
+            statistics.fmean((own.compile, own_n.compile)),
+            own_n.fit / own_n.steps / runs**alpha,
             alpha,
-            scoring_n,
+            other,
+            each,
         )
-        known += compiling_n + fit_n + scoring_n
-    # Data, probes, oracle looks and the report: what no row has, shared by the groups.
-    rest = max(0.0, several.seconds - known)
-    once = several.sizes["once_milliseconds"] / 1000
-    each = max(0.0, rest - once) / len(costs)
-    return {m: c._replace(other=c.other + each) for m, c in costs.items()}, once
+    return costs, several.sizes["once_milliseconds"] / 1000
 
 
-def _by_method(pilot: Pilot) -> dict[str, tuple[float, float, float, int, int]]:
+class _Sums(NamedTuple):
+    fit: float
+    compile: float
+    steps: int
+    runs: int
+
+
+def _rest(pilot: Pilot, sums: Mapping[str, _Sums]) -> float:
+    told = sum(own.fit + own.compile for own in sums.values())
+    once = pilot.sizes["once_milliseconds"] / 1000
+    return max(0.0, pilot.seconds - once - told) / len(sums)
+
+
+def _by_method(pilot: Pilot) -> dict[str, _Sums]:
     found = {}
     for method in dict.fromkeys(row["method"] for row in pilot.rows):
         own = [row for row in pilot.rows if row["method"] == method]
-        sums = [
-            sum(row[name] or 0.0 for row in own)
-            for name in ("fit_seconds", "compile_seconds", "evaluation_seconds")
-        ]
-        found[method] = (*sums, own[0]["steps"], len(own))
+        fit, compiling = (
+            sum(row[name] for row in own) for name in ("fit_seconds", "compile_seconds")
+        )
+        found[method] = _Sums(fit, compiling, own[0]["steps"], len(own))
     return found
 
 
@@ -198,7 +214,8 @@ def main() -> int:
     for method, cost in costs.items():
         print(
             f"{method:<14} compile {cost.compile:.2f} s, {1e3 * cost.step:.2f} ms a "
-            f"step, alpha {cost.alpha:.2f}, other {cost.other:.2f} s"
+            f"step, alpha {cost.alpha:.2f}, other {cost.other:.2f} s and "
+            f"{cost.each:.2f} s a run"
         )
     each = {
         k: several.sizes[k] / len(several.rows) for k in ("rows", "logits", "metrics")
