@@ -1,6 +1,5 @@
 """The command ``da-zoo``."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ from da_zoo.commands import (
     retry,
     select,
 )
+from da_zoo.commands.parser import Parser, log_options
+from da_zoo.logs import LOGGER, draws_bars, log_event, logging_to_stderr
 
 __all__ = ["main"]
 
@@ -23,8 +24,8 @@ COMMANDS = (adapt, predict, data, bench, retry, select, advise, results, registr
 """Modules with one or two subcommands each, in the order in which help lists them."""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="da-zoo",
         description="Domain adaptation and transfer learning for JAX.",
     )
@@ -44,18 +45,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 if all went well, 2 for bad input (the message is on stderr), 130 if
         interrupted.
 
+    Raises:
+        SystemExit: for words that no command has, and after ``--help``.
+
     Example:
         >>> main(["list", "suites"])  # doctest: +ELLIPSIS
         amazon ...
         0
     """
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    with logging_to_stderr(**log_options(words)):
+        return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
+    arguments = _parser().parse_args(words)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
     except (ValueError, TypeError) as error:
-        print(f"da-zoo: {error}", file=sys.stderr)
+        log_event("refused", f"da-zoo: {error}", level="error")
         return 2
     except BrokenPipeError:
         # The reader (head, a pager) has had enough; nothing is left to write to.
@@ -63,5 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         more = "; the same command continues" if arguments.command == "bench" else ""
-        print(f"da-zoo: interrupted{more}", file=sys.stderr)
+        log_event("interrupted", f"da-zoo: interrupted{more}", level="warning")
         return 130
+    except Exception as error:
+        if draws_bars():
+            raise
+        LOGGER.exception("%s", error, extra={"event": "crashed"})
+        return 1

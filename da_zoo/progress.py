@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,6 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from da_zoo.logs import CONSOLE
 from da_zoo.phases import OnMetrics
 
 __all__ = ["training_bar"]
@@ -40,7 +40,7 @@ def training_bar(
         TextColumn("steps, left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[loss]}"),
-        console=Console(stderr=True),
+        console=CONSOLE,
         transient=True,
     )
     last: dict[str, int] = {"done": 0}

@@ -2,7 +2,10 @@
 
 import re
 import shlex
+import sys
+import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from da_zoo.bench.store import RowStore
 from da_zoo.catalogue import catalogue
 from da_zoo.cli import _parser, main
 from da_zoo.methods.pretraining import PRETRAINING
+from da_zoo.metrics_log import recording
 from da_zoo.programs import forget_programs
 from tests.bench.fake_rows import make_rows
 from tests.models.formula import write_state
@@ -216,6 +220,46 @@ def test_the_examples_of_the_streaming_page_run(capsys):
     assert trained.endswith("uint8 (300, 8, 8, 3)) ('left', 'right') 1.0")
     assert resumed == "6 True"
     assert joined.startswith("(12, 8, 8, 3) ArrayRecordPool(")
+
+
+def test_the_examples_of_the_monitoring_page_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    listening, own, weights_and_biases, ml_flow = blocks("docs/monitoring.md", "python")
+    exec(listening, {})
+    space: dict = {}
+    exec(own, space)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "training deep_coral"
+    assert told[-2:] == ["done", "{'method': 'deep_coral'}"]
+    wandb, mlflow = mock.MagicMock(), mock.MagicMock()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    exec(weights_and_biases, space)
+    exec(ml_flow, space)
+    writers = [space["WandbWriter"](project="p"), space["MlflowWriter"]("7")]
+    values = {"task_loss": {0: 0.5, 3: 0.25}}
+    with warnings.catch_warnings(), recording(writers, {"method": "dann"}) as recorder:
+        warnings.simplefilter("error")  # a writer that fails is told by a warning
+        recorder._writer.write("adapt", 200, values)
+        recorder._writer.write("adapt", 400, values)
+    wandb.init.assert_called_once_with(config={"method": "dann"}, project="p")
+    run = wandb.init.return_value
+    run.define_metric.assert_called_once_with("adapt/*", step_metric="adapt/step")
+    line = {"adapt/task_loss/0": 0.5, "adapt/task_loss/3": 0.25}
+    assert run.log.call_args_list == [
+        mock.call(line | {"adapt/step": step}) for step in (200, 400)
+    ]
+    run.finish.assert_called_once_with()
+    client = mlflow.MlflowClient.return_value
+    client.create_run.assert_called_once_with("7")
+    run_id = client.create_run.return_value.info.run_id
+    client.log_param.assert_called_once_with(run_id, "method", "dann")
+    assert client.log_metric.call_args_list == [
+        mock.call(run_id, name, mean, step=step)
+        for step in (200, 400)
+        for name, mean in line.items()
+    ]
+    client.set_terminated.assert_called_once_with(run_id)
 
 
 def test_the_commands_of_the_readme_exist(capsys):

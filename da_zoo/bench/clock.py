@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from typing import Any
 
 import jax.monitoring
@@ -10,6 +11,10 @@ __all__ = ["Clock"]
 
 _compiling = threading.local()
 
+MOST_EVENTS = 10_000
+"""Kept of each thread, for the events that contain them: far more than one contains,
+and a thread of a long benchmark has millions."""
+
 
 def _count_compilation(event: str, duration_secs: float, **_: Any) -> None:
     """Adds an event, in place of those it contains: traces are nested."""
@@ -17,8 +22,8 @@ def _count_compilation(event: str, duration_secs: float, **_: Any) -> None:
         return
     start = time.perf_counter() - duration_secs
     if not hasattr(_compiling, "events"):
-        _compiling.events, _compiling.seconds = [], 0.0
-    events: list[tuple[float, float]] = _compiling.events
+        _compiling.events, _compiling.seconds = deque(maxlen=MOST_EVENTS), 0.0
+    events: deque[tuple[float, float]] = _compiling.events
     while events and events[-1][0] >= start:
         _compiling.seconds -= events.pop()[1]
     events.append((start, duration_secs))

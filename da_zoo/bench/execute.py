@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from da_zoo.bench.freed_memory import give_back
 from da_zoo.bench.group import (
     GroupKeys,
     GroupRows,
@@ -13,6 +14,7 @@ from da_zoo.bench.group import (
     na_rows,
     run_groups,
 )
+from da_zoo.bench.group_metrics import MetricsTo, group_metrics
 from da_zoo.bench.plan import Cell
 from da_zoo.bench.plugins import path_of
 from da_zoo.bench.shallow import run_shallow, shallow_keys
@@ -82,6 +84,7 @@ def run_batch(
     data: dict[int, ScenarioData],
     steps: int,
     checkpoints: bool,
+    metrics: MetricsTo | None = None,
 ) -> list[GroupRows]:
     """Runs groups together; whatever goes wrong becomes their rows' reason."""
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
@@ -90,10 +93,18 @@ def run_batch(
         try:
             runner = RUNNERS[type(cells[0].method)]
             return runner.run(
-                cells, suite, data, keys, steps=steps, checkpoints=checkpoints
+                cells,
+                suite,
+                data,
+                keys,
+                steps=steps,
+                checkpoints=checkpoints,
+                writers=group_metrics(cells, keys, metrics),
             )
         except Exception as error:  # one group's failure never ends the benchmark
             status, reason = "failed", f"{type(error).__name__}: {error}"
+        finally:
+            give_back()
     return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
 
 

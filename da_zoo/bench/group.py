@@ -1,6 +1,7 @@
 """Runs row groups: all seeds and configurations of a method, trained together."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ from da_zoo.bench.scoring import (
 )
 from da_zoo.bench.streams import training_data
 from da_zoo.loop import FitResult, fit
+from da_zoo.metrics_log import MetricsWriter, recording
 from da_zoo.models import network_by_name
 from da_zoo.network import Network
 from da_zoo.registry import MethodSpec, ShallowSpec, build_recipe
@@ -212,7 +214,7 @@ def run_groups(
     *,
     steps: int,
     checkpoints: bool = False,
-    on_metrics: Any = None,
+    writers: Sequence[MetricsWriter] = (),
 ) -> list[GroupRows]:
     """Trains and scores configurations of one method, as a sweep.
 
@@ -223,7 +225,7 @@ def run_groups(
         keys: of each, from :func:`group_keys`.
         steps: of training.
         checkpoints: keep what selection criteria need of each look.
-        on_metrics: passed on to ``fit``.
+        writers: of metrics; runs are numbered through the groups, seeds first.
 
     Returns:
         For each group its rows, logits and checkpoints.
@@ -252,7 +254,8 @@ def run_groups(
     randomness = jax.vmap(jax.random.key)(jnp.asarray(cell.seeds))
     sweep = [point(one) for one in cells] if len(cells) > 1 else None
     batch_size = suite.defaults["batch_size"]
-    with Clock() as training:
+    run = {"suite": suite.name, "steps": steps}
+    with Clock() as training, recording(writers, run) as recorder:
         result = fit(
             recipe,
             streams,
@@ -262,8 +265,8 @@ def run_groups(
             workers=1,  # the runner has its own, and a row's width is its own matter
             sweep=sweep,
             on_nonfinite="mark",
-            on_metrics=on_metrics,
-            on_state=watch.look,
+            on_metrics=recorder,
+            on_state=recorder.by_run(watch.look),
             name=cell.method.name,
         )
     effects = None

@@ -1,5 +1,6 @@
 """Puts folders of results together: rows are appended, groups keep their logits."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,14 +36,15 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
     if any(one.folder.resolve() == target.folder.resolve() for one in sources):
         raise ValueError(f"{out} cannot be merged into itself")
     copied, problems = 0, []
+    there = _final(target)  # read once: folders may be many, and the target grows
     for source in sources:
         rows, flaws = source.read()
         problems += [f"{source.folder}: {flaw}" for flaw in flaws]
         groups: dict[str, list[dict[str, object]]] = {}
         for row in rows:
             groups.setdefault(row["group"], []).append(row)
-        there = _final(target)
         for group, own in groups.items():
+            _copy_metrics(source, target, group)
             if group in there:
                 _copy_checkpoints(source, target, group, problems)
                 continue
@@ -61,6 +63,8 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
                 continue
             _copy_checkpoints(source, target, group, problems)
             target.append_group(own)
+            if not any(row["status"] in BROKEN for row in own):
+                there.add(group)
             copied += 1
     return copied, problems
 
@@ -75,6 +79,17 @@ def _copy_checkpoints(
         target.save_checkpoints(group, source.load_checkpoints(group))
     except ValueError as error:
         problems.append(f"{source.folder}: {error}")
+
+
+def _copy_metrics(source: RowStore, target: RowStore, group: str) -> None:
+    """Copies the lines that were written while the group trained, if there are any."""
+    name = Path("metrics") / f"{group}.jsonl"
+    there = target.folder / name
+    if (source.folder / name).is_file() and not there.is_file():
+        there.parent.mkdir(exist_ok=True)
+        draft = there.with_suffix(".tmp")
+        shutil.copyfile(source.folder / name, draft)
+        draft.replace(there)
 
 
 def _final(store: RowStore) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a benchmark says as it runs: a bar in a terminal, a line a minute in a log."""
+"""What a benchmark says as it runs: a bar in a terminal, an event a minute in a log."""
 
 import time
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from da_zoo.logs import draws_bars, log_event
+
 __all__ = ["EVERY", "bench_progress"]
 
 EVERY = 60.0
@@ -22,6 +24,9 @@ EVERY = 60.0
 
 
 class _Progress(Protocol):
+    done: int
+    total: int
+
     def expect(self, total: int) -> None: ...
 
     def advance(self, name: str, count: int) -> None: ...
@@ -30,18 +35,21 @@ class _Progress(Protocol):
 class _Bar:
     def __init__(self, bar: Progress) -> None:
         self.bar, self.task = bar, bar.add_task("starting", total=None)
+        self.done, self.total = 0, 0
 
     def expect(self, total: int) -> None:
+        self.total = total
         self.bar.update(self.task, total=total)
 
     def advance(self, name: str, count: int) -> None:
+        self.done += count
         self.bar.update(self.task, description=name)
         self.bar.advance(self.task, count)
 
 
 class _Log:
-    def __init__(self, console: Console) -> None:
-        self.console, self.done, self.total = console, 0, 0
+    def __init__(self) -> None:
+        self.done, self.total = 0, 0
         self.start = self.told = time.monotonic()
 
     def expect(self, total: int) -> None:
@@ -54,12 +62,15 @@ class _Log:
             self.told = now
             passed = now - self.start
             left = passed / self.done * (self.total - self.done)
-            self.console.print(
+            log_event(
+                "progress",
                 f"{self.done} of {self.total} row groups, {_clock(passed)} passed, "
                 f"about {_clock(left)} left; last {name}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
+                done=self.done,
+                total=self.total,
+                seconds=round(passed, 1),
+                seconds_left=round(left, 1),
+                last=name,
             )
 
 
@@ -73,19 +84,22 @@ def bench_progress(console: Console, shown: bool) -> Iterator[_Progress]:
     """Tells how far a benchmark is.
 
     Args:
-        console: where to.
+        console: where a bar is drawn, if it is a terminal and the log is not JSON;
+            else events are logged.
         shown: nothing is told if not.
 
     Yields:
-        Takes ``expect(total)`` (row groups, may fall) and ``advance(name, count)``.
+        Takes ``expect(total)`` (row groups, may fall) and ``advance(name, count)``;
+        has ``done`` and ``total``.
 
     Example:
         >>> with bench_progress(Console(), False) as told:
         ...     told.expect(2)
         ...     told.advance("plain_to_over07: dann", 1)
     """
-    if shown and not (console.is_terminal or console.is_jupyter):
-        yield _Log(console)
+    drawn = draws_bars() and (console.is_terminal or console.is_jupyter)
+    if shown and not drawn:
+        yield _Log()
         return
     columns = (
         TextColumn("{task.description}"),

@@ -1,15 +1,16 @@
 """The runner: plans, runs what is missing, writes rows, and renders the leaderboard."""
 
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-
 from da_zoo.bench.estimate import Estimate, Planned, estimate, expected_cost
 from da_zoo.bench.execute import Work, command_of, in_order, keep_group, run_batch
+from da_zoo.bench.group_log import log_group
+from da_zoo.bench.group_metrics import MetricsTo
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.rendering import render
@@ -23,6 +24,8 @@ from da_zoo.bench.workload import (
     tell,
     with_keys,
 )
+from da_zoo.logs import CONSOLE, log_event
+from da_zoo.metrics_log import TensorBoardWriter
 from da_zoo.naming import check_names
 from da_zoo.scenarios import Suite
 
@@ -68,6 +71,7 @@ def run(
     stale: str = "rerun",
     checkpoints: bool = False,
     progress: bool = True,
+    tensorboard: str | Path | None = None,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
 
@@ -96,7 +100,9 @@ def run(
         checkpoints: keep what :mod:`da_zoo.bench.select` needs of ten looks per phase;
             groups without are run again. Some 2 MB a run.
         progress: draw a progress bar on stderr; where that is no terminal, write a line
-            every :data:`da_zoo.bench.progress.EVERY` seconds.
+            every :data:`da_zoo.bench.progress.EVERY` seconds to the log (see
+            :mod:`da_zoo.logs`).
+        tensorboard: folder for TensorBoard's files, beside ``out/metrics``.
 
     Returns:
         The leaderboard and where its report lies.
@@ -109,10 +115,9 @@ def run(
         raise ValueError(f"workers must be at least 1, got {workers}")
     check_names([stale], STALE, "stale")
     _check_checkpoints(checkpoints, stale)
-    console = Console(stderr=True)
+    began = time.monotonic()
     loaded, length, cells = lay_out(
         suite,
-        console,
         methods=methods,
         scenarios=scenarios,
         seeds=seeds,
@@ -125,14 +130,21 @@ def run(
         precision=precision,
         shard=shard,
     )
+    if tensorboard is not None:
+        TensorBoardWriter(tensorboard)  # refused before anything is trained
+        tensorboard = Path(tensorboard)
     store = RowStore.open(out)
+    metrics = MetricsTo(store.folder / "metrics", tensorboard)
     retry = BROKEN if retry_failed else ()
     if told_cost := expected_cost(cells, store.read()[0], length, retry):
-        console.print(told_cost, markup=False, highlight=False, soft_wrap=True)
+        log_event("expected_cost", told_cost)
+    log_event(
+        "benchmark_started", suite=loaded.name, groups=len(cells), steps=length, out=out
+    )
     told_notes: set[str] = set()
     ran, failed = 0, 0
     with (
-        bench_progress(console, progress) as told,
+        bench_progress(CONSOLE, progress) as told,
         ThreadPoolExecutor(workers or WORKERS, "row-group") as pool,
     ):
         waiting = sum(not cell.undefined for cell in cells)  # n/a rows take no time
@@ -142,7 +154,7 @@ def run(
             nonlocal waiting
             for scenario, own in in_blocks(cells):
                 data, notes = scenario_data(scenario, own[0].seeds, data_dir)
-                tell(console, told_notes, notes)
+                tell(told_notes, notes)
                 prepared = with_keys(own, loaded, data, length)
                 expected = [pair for batch in prepared for pair in batch]
                 done = finished(store, expected, loaded, data, length, retry, stale)
@@ -157,7 +169,13 @@ def run(
                         yield (
                             work,
                             partial(
-                                run_batch, batch, loaded, data, length, checkpoints
+                                run_batch,
+                                batch,
+                                loaded,
+                                data,
+                                length,
+                                checkpoints,
+                                metrics,
                             ),
                         )
 
@@ -174,9 +192,14 @@ def run(
                 failed += any(row["status"] == "failed" for row in group.rows)
                 name = f"{cell.scenario.name}: {cell.method.name}"
                 told.advance(name, 0 if cell.undefined else 1)
+                log_group(group.rows, told.done, told.total)
     board, report, problems = render(out)
     for problem in problems:
-        console.print(problem, style="yellow", markup=False, highlight=False)
+        log_event("row_unreadable", str(problem), level="warning")
+    seconds = round(time.monotonic() - began, 1)
+    log_event(
+        "benchmark_finished", ran=ran, failed=failed, seconds=seconds, report=report
+    )
     return BenchResult(board, report, ran, failed, tuple(problems))
 
 
@@ -206,8 +229,7 @@ def preview(
     """
     check_names([stale], STALE, "stale")
     _check_checkpoints(checkpoints, stale)
-    console = Console(stderr=True)
-    loaded, length, cells = lay_out(suite, console, data_dir=data_dir, **options)
+    loaded, length, cells = lay_out(suite, data_dir=data_dir, **options)
     there = Path(out).is_dir() and any(Path(out).iterdir())
     store = RowStore.open(out, create=False) if there else None
     retry = BROKEN if retry_failed else ()

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,7 @@ def run_shallow(
     *,
     steps: int,
     checkpoints: bool = False,
+    writers: Sequence[Any] = (),
 ) -> list[GroupRows]:
     """Fits and scores configurations of one shallow method.
 
@@ -125,11 +127,12 @@ def run_shallow(
         keys: of each, from :func:`shallow_keys`.
         steps: not read: there are none.
         checkpoints: not read: there is nothing to choose from.
+        writers: not called: there are no steps to tell of.
 
     Returns:
         For each group its rows and logits.
     """
-    del steps, checkpoints
+    del steps, checkpoints, writers
     return [
         _run_group(cell, suite, data, own)
         for cell, own in zip(cells, keys, strict=True)

@@ -5,14 +5,13 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console
-
 from da_zoo.bench.execute import keys_of
 from da_zoo.bench.group import GroupKeys, na_rows
 from da_zoo.bench.plan import BUDGETS, Cell, batches, make_plan, shard_of
 from da_zoo.bench.staleness import is_stale, matching_stale
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.streams import same_width
+from da_zoo.logs import log_event
 from da_zoo.naming import choose
 from da_zoo.precision import PRECISIONS
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
@@ -35,7 +34,6 @@ their programs in memory at once (:data:`da_zoo.programs.MOST_PROGRAMS`)."""
 
 def lay_out(
     suite: str | Path | Suite,
-    console: Console,
     *,
     methods: Iterable[str] | None = None,
     scenarios: Iterable[str] | None = None,
@@ -60,7 +58,7 @@ def lay_out(
         raise ValueError(f"steps must be at least 1, got {steps}")
     length = steps or plan_budget.steps or loaded.defaults["steps"]
     chosen_scenarios = None if scenarios is None else list(scenarios)
-    loaded = _with_files(loaded, chosen_scenarios, data_dir, console)
+    loaded = _with_files(loaded, chosen_scenarios, data_dir)
     cells = make_plan(
         loaded,
         methods=methods,
@@ -120,24 +118,23 @@ def _with_files(
     suite: Suite,
     scenarios: list[str] | None,
     data_dir: str | Path | None,
-    console: Console,
 ) -> Suite:
     """Reads the files that the chosen scenarios declare, before anything is trained."""
     chosen = [s for s in suite.scenarios if scenarios is None or s.name in scenarios]
     read = {scenario.name: scenario for scenario in resolve(chosen, data_dir)}
     for scenario in read.values():
         if declared(scenario.target.domain):
-            tell(console, set(), filter(None, [explain_label_sets(scenario)]))
+            tell(set(), filter(None, [explain_label_sets(scenario)]))
     every = tuple(read.get(s.name, s) for s in suite.scenarios)
     return dataclasses.replace(suite, scenarios=every)
 
 
-def tell(console: Console, told: set[str], notes: Iterable[str]) -> None:
-    """Prints notes on stderr, each once."""
+def tell(told: set[str], notes: Iterable[str]) -> None:
+    """Logs notes on the data, each once."""
     for note in notes:
         if note not in told:
             told.add(note)
-            console.print(note, markup=False, highlight=False)
+            log_event("data_note", note)
 
 
 def in_blocks(cells: list[Cell]) -> Iterator[tuple[Scenario, list[Cell]]]:

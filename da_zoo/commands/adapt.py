@@ -4,7 +4,13 @@ import argparse
 import sys
 from typing import Any
 
-from da_zoo.commands.shared import cache_programs, names, setting
+from da_zoo.commands.shared import (
+    cache_programs,
+    names,
+    setting,
+    tensorboard_option,
+)
+from da_zoo.logs import draws_bars
 
 __all__ = ["add", "run"]
 
@@ -95,6 +101,7 @@ def add(commands: Any) -> None:
     adapt.add_argument(
         "--no-baseline", action="store_true", help="do not train the source alone too"
     )
+    tensorboard_option(adapt)
     adapt.add_argument("--no-progress", action="store_true", help="no progress bar")
     adapt.set_defaults(run=run)
 
@@ -102,8 +109,10 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains, saves and tells."""
     cache_programs()
+    from da_zoo.metrics_log import TensorBoardWriter
     from da_zoo.pipeline import adapt
 
+    board = arguments.tensorboard
     reading = {
         "drop": arguments.drop,
         "columns": arguments.columns,
@@ -132,7 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
         batch_size=arguments.batch_size,
         seed=arguments.seed,
         baseline=not arguments.no_baseline,
-        progress=not arguments.no_progress and sys.stderr.isatty(),
+        progress=not arguments.no_progress and draws_bars() and sys.stderr.isatty(),
+        writers=() if board is None else [TensorBoardWriter(board)],
         **dict(arguments.set),
     )
     for note in result.notes:
@@ -144,6 +154,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name}: {warning}")
     print(f"\nModel:  {result.folder}")
     print(f"Report: {result.report}")
+    if board is not None:
+        print(f"Curves: tensorboard --logdir {board}")
     return 0
 
 

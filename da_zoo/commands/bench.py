@@ -1,12 +1,12 @@
 """``da-zoo bench``: runs the benchmark."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from da_zoo.commands.shared import cache_programs, names
+from da_zoo.commands.shared import cache_programs, names, tensorboard_option
+from da_zoo.logs import log_event
 
 __all__ = ["add", "benchmark", "run"]
 
@@ -129,6 +129,7 @@ def add(commands: Any) -> None:
         action="store_true",
         help="keep what selection criteria need, for da-zoo select; some 2 MB a run",
     )
+    tensorboard_option(bench)
     bench.add_argument("--no-progress", action="store_true", help="no progress bar")
     bench.set_defaults(run=run)
 
@@ -209,6 +210,7 @@ def benchmark(arguments: argparse.Namespace) -> Any:
             workers=arguments.workers,
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
+            tensorboard=arguments.tensorboard,
         )
 
 
@@ -223,7 +225,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"\nLeaderboard: {out / 'leaderboard.md'} (and .json, .csv)")
     print(f"Report:      {result.report}")
     if reason := _nothing(result.leaderboard.rows):
-        print(f"da-zoo: nothing was trained: {reason}", file=sys.stderr)
+        told = f"da-zoo: nothing was trained: {reason}"
+        log_event("nothing_trained", told, level="warning")
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0

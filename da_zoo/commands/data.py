@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from da_zoo.commands import inspect
+from da_zoo.logs import draws_bars, log_event
 
 __all__ = ["add", "listed", "prepared", "verified"]
 
@@ -124,7 +124,7 @@ def prepared(arguments: argparse.Namespace) -> int:
         arguments.name,
         data_dir=arguments.data_dir,
         manual_dir=arguments.manual_dir,
-        progress=not arguments.no_progress,
+        progress=not arguments.no_progress and draws_bars(),
     )
     for one in results:
         if one.problem:
@@ -137,7 +137,8 @@ def prepared(arguments: argparse.Namespace) -> int:
         print(f"Licence, as stated by the publisher: {known.licence}")
     failed = [one for one in results if one.problem]
     for one in failed:
-        print(f"da-zoo: {one.problem}", file=sys.stderr)
+        told = f"da-zoo: {one.problem}"
+        log_event("not_prepared", told, level="error", data_set=one.name)
     return 1 if failed else 0
 
 
@@ -155,5 +156,6 @@ def verified(arguments: argparse.Namespace) -> int:
             print(f"  ({line})")
     wrong = sum(not one.right for one in results)
     if wrong:
-        print(f"da-zoo: {wrong} of {len(results)} differ", file=sys.stderr)
+        told = f"da-zoo: {wrong} of {len(results)} differ"
+        log_event("data_differ", told, level="error", differ=wrong, sets=len(results))
     return 1 if wrong else 0

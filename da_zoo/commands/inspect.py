@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from da_zoo.commands.shared import cache_programs, names, setting
+from da_zoo.logs import log_event
 
 __all__ = ["add", "run"]
 
@@ -98,8 +98,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(inspection_text(found))
     if picture is not None:
-        where = sys.stderr if arguments.json else sys.stdout
-        print(f"\nContact sheet: {picture}", file=where)
+        line = f"\nContact sheet: {picture}"
+        if arguments.json:
+            log_event("contact_sheet", line, path=picture)
+        else:
+            print(line)
     return 0
 
 

@@ -1,9 +1,10 @@
 """``da-zoo report``, ``status``, ``merge`` and ``export``: about folders of results."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from da_zoo.logs import log_event
 
 __all__ = ["add", "export", "merge", "report", "status"]
 
@@ -50,7 +51,7 @@ def report(arguments: argparse.Namespace) -> int:
         arguments.dir, stale=arguments.stale, reference=arguments.with_reference
     )
     for problem in problems:
-        print(problem, file=sys.stderr)
+        log_event("row_unreadable", str(problem), level="warning")
     print(board.to_text())
     print(f"\nReport: {path}")
     return 0
@@ -97,7 +98,7 @@ def merge(arguments: argparse.Namespace) -> int:
 
     copied, problems = merge_folders(arguments.out, arguments.dirs)
     for problem in problems:
-        print(problem, file=sys.stderr)
+        log_event("row_unreadable", str(problem), level="warning")
     board, path, _ = render(arguments.out)
     print(f"{copied} row groups copied; {arguments.out} has {len(board.rows)} rows")
     print(f"Report: {path}")

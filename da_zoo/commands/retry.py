@@ -2,12 +2,12 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from da_zoo.commands import bench
+from da_zoo.logs import log_event
 
 __all__ = ["add", "commands_of", "run"]
 
@@ -116,7 +116,12 @@ def run(arguments: argparse.Namespace) -> int:
     ran = failed = 0
     result = None
     for command, call in calls.items():
-        print(f"{commands[command]} rows: {command}", file=sys.stderr)
+        log_event(
+            "retry",
+            f"{commands[command]} rows: {command}",
+            rows=commands[command],
+            command=command,
+        )
         call.checkpoints = command in looked
         call.out = arguments.out or arguments.dir
         call.data = arguments.data if call.data else None
@@ -134,5 +139,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"\n{ran} row groups were run again, {failed} of them failed again")
         print(f"Report: {result.report}")
     for problem in problems:
-        print(f"could not be retried: {problem}", file=sys.stderr)
+        log_event("not_retried", f"could not be retried: {problem}", level="error")
     return 1 if problems else 0

@@ -29,8 +29,6 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes selection.json and selection.csv, prints the table, and the report."""
-    from rich.console import Console
-
     from da_zoo.bench import render
     from da_zoo.bench.leaderboard import current_rows
     from da_zoo.bench.progress import bench_progress
@@ -39,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from da_zoo.bench.selection_file import digest_of
     from da_zoo.bench.store import RowStore
     from da_zoo.bench.tuned import tuned_tables
+    from da_zoo.logs import CONSOLE
 
     store = RowStore.open(arguments.dir, create=False)
     rows, _ = current_rows(store.read()[0])
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"{arguments.dir} has no checkpoints: run da-zoo bench with --checkpoints"
         )
-    with bench_progress(Console(stderr=True), True) as told:
+    with bench_progress(CONSOLE, True) as told:
         told.expect(len(groups))
         judged = judged_of(store, rows, on_group=lambda: told.advance("criteria", 1))
     tables, choices = selection_tables(judged)

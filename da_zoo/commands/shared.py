@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cache_programs", "names", "setting"]
+__all__ = ["cache_programs", "names", "setting", "tensorboard_option"]
 
 
 def names(text: str) -> list[str]:
@@ -36,6 +36,22 @@ def setting(text: str) -> tuple[str, Any]:
         return name.strip(), json.loads(value)
     except ValueError:
         return name.strip(), value
+
+
+def tensorboard_option(parser: argparse.ArgumentParser) -> None:
+    """Adds the option of commands that train.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> tensorboard_option(parser)
+        >>> parser.parse_args(["--tensorboard", "runs"]).tensorboard
+        'runs'
+    """
+    parser.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="write metrics for TensorBoard there too (extra tensorboard)",
+    )
 
 
 def cache_programs() -> None:

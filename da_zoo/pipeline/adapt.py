@@ -1,7 +1,7 @@
 """``adapt``: two sides in, an adapted model with its report out."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from da_zoo.loop import FitResult
 from da_zoo.methods import METHODS
+from da_zoo.metrics_log import JsonlWriter, MetricsWriter, together
 from da_zoo.naming import check_names, choose
 from da_zoo.pipeline.cases import check_method
 from da_zoo.pipeline.model import AdaptedModel, Spec, recipe_of
@@ -24,6 +25,7 @@ from da_zoo.registry import MethodSpec, hyperparameter_names
 __all__ = ["Adapted", "adapt"]
 
 BASELINE = "source_only"
+METRICS = "metrics.jsonl"
 
 
 class Adapted(NamedTuple):
@@ -60,6 +62,7 @@ def adapt(
     seed: int = 0,
     baseline: bool = True,
     progress: bool = False,
+    writers: Sequence[MetricsWriter] = (),
     **hyperparameters: Any,
 ) -> Adapted:
     """Trains a method on files, folders or arrays, and says what came of it.
@@ -89,6 +92,8 @@ def adapt(
         seed: of the split, initial weights and the batches' order.
         baseline: train the source alone beside it, to compare with.
         progress: draw bars on stderr.
+        writers: take the metrics of each training while it runs, beside
+            ``metrics.jsonl`` in ``out``; see :mod:`da_zoo.metrics_log`.
         **hyperparameters: of the method; what is not given is as in the suite that
             benchmarks such data.
 
@@ -110,6 +115,7 @@ def adapt(
     spec = _method(method)
     if out is not None:
         _check_folder(Path(out))
+    together(*writers)  # refuses what is none
     check_names(hyperparameters, hyperparameter_names(spec), f"{method} hyperparameter")
     sides = read_sides(
         source,
@@ -146,9 +152,12 @@ def adapt(
     }
     for one in specs.values():
         recipe_of(one)  # whatever is wrong with it is said before anything is trained
+    if out is not None:
+        writers = [JsonlWriter(Path(out) / METRICS), *writers]
+    guarded = together(*writers)  # one that fails is told of once
     trained, models = [], {}
     for name, one in specs.items():
-        result = train(one, sides, prepared, progress=progress)
+        result = train(one, sides, prepared, progress=progress, writers=[guarded])
         models[name] = AdaptedModel.of(one, _bare(result))
         trained.append(look_at(models[name], sides, prepared, result, target_labels))
     notes = (case, *sides.source.notes, *sides.target.notes, *prepared.notes)

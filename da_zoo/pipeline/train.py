@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +12,7 @@ from da_zoo.data.arrays import ArrayData
 from da_zoo.data.encoders.choose import describe, encoder_name
 from da_zoo.loop import FitResult, fit
 from da_zoo.methods import METHODS
+from da_zoo.metrics_log import EventWriter, MetricsWriter, recording
 from da_zoo.pipeline.defaults import defaults
 from da_zoo.pipeline.model import AdaptedModel, Spec, recipe_of
 from da_zoo.pipeline.prepare import Prepared
@@ -118,7 +119,12 @@ def _scaled(values: np.ndarray, prepared: Prepared) -> np.ndarray:
 
 
 def train(
-    spec: Spec, sides: Sides, prepared: Prepared, *, progress: bool = False
+    spec: Spec,
+    sides: Sides,
+    prepared: Prepared,
+    *,
+    progress: bool = False,
+    writers: Sequence[MetricsWriter] = (),
 ) -> FitResult:
     """Trains what a spec says.
 
@@ -127,6 +133,7 @@ def train(
         sides: source and target.
         prepared: their rows, encoded.
         progress: draw a bar on stderr.
+        writers: of metrics.
     """
     source, train = sides.source, prepared.train
     labels = np.asarray(source.labels)[train]
@@ -145,16 +152,26 @@ def train(
             prepared.target[there],
             _scaled(own, prepared) if source.continuous else own,
         )
-    result = fit(
-        recipe_of(spec),
-        ArrayData(pair, prepared.target, few),
-        jax.random.key(spec.trained["seed"]),
-        steps=spec.trained["steps"],
-        batch_size=spec.trained["batch_size"],
-        progress=progress,
-        name=spec.method,
-    )
-    return result
+    recipe, trained = recipe_of(spec), spec.trained
+    run = {
+        "method": spec.method,
+        **{name: trained[name] for name in ("seed", "steps", "batch_size")},
+        "source": trained["source"],
+        "target": trained["target"],
+        "values": spec.values,
+        "runs": {0: spec.method},
+    }
+    with recording([EventWriter(), *writers], run) as recorder:
+        return fit(
+            recipe,
+            ArrayData(pair, prepared.target, few),
+            jax.random.key(trained["seed"]),
+            steps=trained["steps"],
+            batch_size=trained["batch_size"],
+            on_metrics=recorder,
+            progress=progress,
+            name=spec.method,
+        )
 
 
 def look_at(

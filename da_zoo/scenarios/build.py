@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import weakref
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -210,18 +211,23 @@ def _from_files(
     ]
 
 
-_HASHES: dict[int, tuple[np.ndarray, bytes]] = {}
+_HASHES: dict[int, tuple[weakref.ref[np.ndarray], bytes]] = {}
 
 
 def _pool_hash(pool: np.ndarray) -> bytes:
-    """Hashes an array once; it is kept, so that its id stays its own."""
-    if id(pool) not in _HASHES:
-        if len(_HASHES) >= 64:
-            _HASHES.clear()
-        raw = np.ascontiguousarray(pool)
-        head = f"{raw.dtype}{raw.shape}".encode()
-        _HASHES[id(pool)] = (pool, hashlib.sha256(head + raw.tobytes()).digest())
-    return _HASHES[id(pool)][1]
+    """Hashes an array once while it lives; it is not kept alive for that."""
+    known = _HASHES.get(id(pool))
+    # An id is given anew once its array is gone.
+    if known is not None and known[0]() is pool:
+        return known[1]
+    raw = np.ascontiguousarray(pool)
+    head = f"{raw.dtype}{raw.shape}".encode()
+    found = hashlib.sha256(head + raw.tobytes()).digest()
+    for number, (alive, _) in list(_HASHES.items()):
+        if alive() is None:
+            _HASHES.pop(number, None)
+    _HASHES[id(pool)] = (weakref.ref(pool), found)
+    return found
 
 
 def _fingerprint(splits: list[Split], marks: tuple[str, ...] = ()) -> str:

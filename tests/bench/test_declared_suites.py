@@ -10,6 +10,7 @@ from da_zoo.bench import run
 from da_zoo.bench.plan import make_plan
 from da_zoo.bench.streams import same_width
 from da_zoo.cli import main
+from da_zoo.logs import logging_to_stderr
 from da_zoo.programs import forget_programs
 from da_zoo.scenarios import build, list_suites, load_suite
 from da_zoo.scenarios.declare import DOMAIN, SECTIONS, SPLITS, TASK
@@ -98,7 +99,8 @@ def test_label_sets_that_differ_are_told_on_stderr(tmp_path, capsys):
     text = SUITE.replace('classes = ["no", "yes"]', "")
     path = write_suite(tmp_path, text, north=table(90, classes=("no", "mild", "yes")))
     options = {"methods": ["osbp"], "tracks": ["U"], "scenarios": ["north_to_south"]}
-    run(path, budget="smoke", out=tmp_path / "out", progress=False, **options)
+    with logging_to_stderr():
+        run(path, budget="smoke", out=tmp_path / "out", progress=False, **options)
     told = " ".join(capsys.readouterr().err.split())
     assert "lacks the classes mild of the source: label sets are partial" in told
     (row,) = rows_of(tmp_path / "out")

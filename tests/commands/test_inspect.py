@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from da_zoo.commands import inspect
+from da_zoo.logs import logging_to_stderr
 
 RNG = np.random.default_rng(0)
 
@@ -63,7 +64,8 @@ def test_folders_of_classes_are_known_by_themselves(tmp_path, capsys):
             image = Image.fromarray(RNG.integers(0, 256, (9, 9, 3), dtype=np.uint8))
             image.save(tmp_path / "pets" / name / f"{number}.png")
     words = ("--out", tmp_path / "a.png", "--json")
-    assert run(tmp_path / "pets", *words) == 0
+    with logging_to_stderr():
+        assert run(tmp_path / "pets", *words) == 0
     out = capsys.readouterr()
     told = json.loads(out.out)
     assert told["domains"][0]["classes"] == {"cat": 5, "dog": 5}

@@ -9,6 +9,7 @@ import pytest
 
 import da_zoo
 from da_zoo.cli import main
+from da_zoo.metrics_log import read_metrics
 from da_zoo.pipeline import Adapted, adapt, load
 from da_zoo.pipeline.cases import check_method
 from da_zoo.pipeline.prepare import prepare
@@ -272,6 +273,35 @@ def test_the_command_line(
     assert "must be a file" in capsys.readouterr().err
     assert main(["predict", str(tmp_path), str(new)]) == 2
     assert "no model.json" in capsys.readouterr().err
+
+
+def test_metrics_lie_beside_the_model_and_with_writers(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorboardX")
+    model, board = tmp_path / "m", tmp_path / "board"
+    words = ["adapt", "--source", str(files[0]), "--target", str(files[1])]
+    words += ["--label", "sick", "--steps", "12", "--network-option", "hidden=[8]"]
+    words += ["--out", str(model), "--tensorboard", str(board), "--log-format", "json"]
+    assert main(words) == 0
+    first, second = read_metrics(model / "metrics.jsonl")
+    assert [one.run["method"] for one in (first, second)] == [
+        "source_only",
+        "deep_coral",
+    ]
+    assert second.run["steps"] == 12
+    assert "task_loss" in second.chunks[0]["values"]
+    assert sorted(p.name for p in board.iterdir()) == ["deep_coral", "source_only"]
+    told = capsys.readouterr()
+    events = [json.loads(line) for line in told.err.splitlines()]
+    assert [(one["event"], one["method"]) for one in events] == [
+        ("training_started", "source_only"),
+        ("training_ended", "source_only"),
+        ("training_started", "deep_coral"),
+        ("training_ended", "deep_coral"),
+    ]
+    assert f"tensorboard --logdir {board}" in told.out
+    load(model)  # a further file in its folder is no damage
 
 
 def test_a_domain_may_not_be_on_both_sides(tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""Where events go: lines of text or JSON on stderr."""
+
+import datetime
+import json
+import logging
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from da_zoo.logs.events import LEVELS, LOGGER, is_first_process
+
+__all__ = ["CONSOLE", "FORMATS", "draws_bars", "logging_to_stderr"]
+
+FORMATS = ("text", "json")
+
+CONSOLE = Console(stderr=True)
+"""Bars and lines share it, so that a line is written above a bar and not through it."""
+
+_formats: list[str] = []
+"""Of the blocks of :func:`logging_to_stderr` that are open, the innermost last."""
+
+
+def draws_bars() -> bool:
+    """Whether a progress bar may be drawn: not between lines of JSON.
+
+    Example:
+        >>> draws_bars()
+        True
+    """
+    return "json" not in _formats[-1:]
+
+
+@contextmanager
+def logging_to_stderr(format: str = "text", level: str = "info") -> Iterator[None]:
+    """Writes what is logged to stderr while the block runs.
+
+    In "json" everything that goes through :mod:`logging` is written, of other
+    libraries from warnings on, and Python's warnings too: a JSON object per line. Of
+    several processes the first speaks for all; errors are told by each.
+
+    Args:
+        format: one of :data:`FORMATS`.
+        level: the least that is told, one of :data:`da_zoo.logs.LEVELS`.
+
+    Raises:
+        ValueError: for another format or level.
+
+    Example:
+        >>> from da_zoo.logs import log_event
+        >>> with logging_to_stderr("json"):
+        ...     log_event("benchmark_started", suite="embedded")
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
+    as_json = format == "json"
+    handler = _JsonHandler() if as_json else _TextHandler()
+    handler.addFilter(_is_to_be_told)
+    # Other libraries' text stays where they put it; their lines would not be JSON.
+    to = logging.getLogger() if as_json else LOGGER
+    before = LOGGER.level
+    to.addHandler(handler)
+    LOGGER.setLevel(level.upper())
+    _formats.append(format)
+    if as_json:
+        logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        _formats.pop()
+        if as_json:
+            logging.captureWarnings(False)
+        LOGGER.setLevel(before)
+        to.removeHandler(handler)
+
+
+def _is_to_be_told(record: logging.LogRecord) -> bool:
+    # The first process cannot know why another one ended.
+    return record.levelno >= logging.ERROR or is_first_process()
+
+
+class _TextHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        if not getattr(record, "told", True) and LOGGER.level > logging.DEBUG:
+            return
+        try:
+            CONSOLE.print(
+                self.format(record),
+                style="yellow" if record.levelno == logging.WARNING else None,
+                markup=False,
+                highlight=False,
+                emoji=False,
+                soft_wrap=True,
+            )
+        except Exception:  # a full disk behind stderr ends no training
+            self.handleError(record)
+
+
+class _JsonHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            # One write: lines of several threads and processes stay whole.
+            sys.stderr.write(_as_json(record) + "\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
+
+
+def _as_json(record: logging.LogRecord) -> str:
+    moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+    line: dict[str, Any] = {
+        "time": moment.isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "event": getattr(record, "event", None)
+        or ("warning" if record.name == "py.warnings" else "log"),
+        **getattr(record, "fields", {}),
+    }
+    if getattr(record, "told", True):
+        line["message"] = record.getMessage().strip()
+    if record.name != LOGGER.name:
+        line["logger"] = record.name
+    if not is_first_process():
+        line["process"] = sys.modules["jax"].process_index()
+    if record.exc_info:
+        line["traceback"] = logging.Formatter().formatException(record.exc_info)
+    return json.dumps(_plain(line), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Makes a value strict JSON: what has no form there becomes text."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value)
