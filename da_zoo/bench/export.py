@@ -9,6 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from da_zoo.bench.rows import Row
+from da_zoo.whole_files import whole_file
 
 __all__ = ["export_rows", "flat"]
 
@@ -61,10 +62,11 @@ def export_rows(rows: Iterable[Row], path: str | Path) -> int:
     columns = {name: _column([row.get(name) for row in table]) for name in names}
     whole = pa.table(columns)
     try:
-        if path.suffix == ".csv":
-            pyarrow.csv.write_csv(whole, path)
-        else:
-            pyarrow.parquet.write_table(whole, path)
+        with whole_file(path) as draft:
+            if path.suffix == ".csv":
+                pyarrow.csv.write_csv(whole, draft)
+            else:
+                pyarrow.parquet.write_table(whole, draft)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error}") from None
     return len(table)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from da_zoo.commands.shared import cache_programs
+from da_zoo.whole_files import whole_file
 
 __all__ = ["add", "run"]
 
@@ -59,6 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
     else:
-        with Path(arguments.out).open("w", newline="", encoding="utf-8") as file:
+        with (
+            whole_file(arguments.out) as draft,
+            draft.open("w", newline="", encoding="utf-8") as file,
+        ):
             csv.writer(file, lineterminator="\n").writerows(lines)
     return 0

@@ -22,6 +22,7 @@ from da_zoo.tensor_files import (
     write_arrays,
 )
 from da_zoo.types import TrainState
+from da_zoo.whole_files import write_whole
 
 __all__ = ["FORMAT", "load", "read_spec", "save"]
 
@@ -66,9 +67,7 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         "tree": tree,
     }
     told["content"] = _digest(told)
-    draft = folder / ".model.json.tmp"
-    draft.write_text(json.dumps(told, allow_nan=False, indent=1), encoding="utf-8")
-    draft.replace(description)
+    write_whole(description, json.dumps(told, allow_nan=False, indent=1))
     return folder
 
 
