@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from da_zoo.bench.fingerprint import digest
-from da_zoo.bench.rows import Row, refuse_constant, strict_json
+from da_zoo.bench.rows import Row, strict_json
+from da_zoo.json_files import read_json
 from da_zoo.whole_files import write_whole
 
 __all__ = [
@@ -71,10 +72,8 @@ def load_selection(folder: str | Path) -> tuple[dict[str, Any] | None, str]:
     if not path.exists():
         return None, ""
     try:
-        content = json.loads(
-            path.read_text(encoding="utf-8"), parse_constant=refuse_constant
-        )
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
         return None, f"{SELECTION_FILE} is not JSON and is left out: {error}"
     if flaw := _flaw(content):
         return None, f"{SELECTION_FILE} {flaw} and is left out"

@@ -18,6 +18,7 @@ from da_zoo.batch_norm import TARGET_NORMS
 from da_zoo.finetune.lora import LoRA, merge_lora
 from da_zoo.finetune.plan import FineTunePlan
 from da_zoo.finetune.plan_json import describe_plan
+from da_zoo.json_files import parse_json
 from da_zoo.partition import shape_differences
 from da_zoo.pretrained import Pretrained
 from da_zoo.tensor_files import (
@@ -212,9 +213,10 @@ def load_delta(path: str | Path, base: Pretrained) -> Delta:
         return jnp.asarray(arrays[told[0]][told[1]])
 
     try:
-        whole = decode_tree(json.loads(text["tree"]), take)
+        whole = decode_tree(parse_json(text["tree"], deepest=300), take)
         plan, manifest, classes = (
-            json.loads(text[name]) for name in ("plan", "manifest", "classes")
+            parse_json(text[name], deepest=300)
+            for name in ("plan", "manifest", "classes")
         )
         return Delta(whole["params"], whole["stats"], plan, manifest, classes)
     except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:

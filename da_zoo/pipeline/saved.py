@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from da_zoo.json_files import read_json
 from da_zoo.pipeline.model import AdaptedModel, Spec
 from da_zoo.tensor_files import (
     decode_tree,
@@ -29,6 +30,8 @@ __all__ = ["FORMAT", "load", "read_spec", "save"]
 FORMAT = "da_zoo model 1"
 LARGEST_JSON = 256 * 1024 * 1024
 """Bytes; a vocabulary takes some, nothing that we write takes so many."""
+DEEPEST_JSON = 300
+"""Lists and objects within each other: three for each part of a network's path."""
 PARTS = ("params", "stats", "extra", "hparams")
 """Of a state, what predicting may need."""
 
@@ -145,10 +148,8 @@ def _description(folder: Path) -> tuple[Spec, Any, str]:
         raise FileNotFoundError(
             f"{folder} holds no model.json; da-zoo adapt writes one"
         )
-    if path.stat().st_size > LARGEST_JSON:
-        raise ValueError(f"{path} is no model of ours: it is over {LARGEST_JSON} bytes")
+    told = read_json(path, most_bytes=LARGEST_JSON, deepest=DEEPEST_JSON)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         if told["format"] != FORMAT:
             raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
         if told.pop("content", None) != _digest(told):
