@@ -55,7 +55,18 @@ class Delta(NamedTuple):
         """An ordinary network's variables, LoRA's factors merged, with target head.
 
         Columns of the head that are no classes are cut off.
+
+        Raises:
+            ValueError: for a stranger's file whose parts do not fit together.
         """
+        try:
+            return self._tuned()
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"the delta's parts do not fit together: {error!r:.1000}"
+            ) from None
+
+    def _tuned(self) -> Pretrained:
         encoder = self.params["encoder"]
         if _adapted(encoder):
             (size, *_) = [s["lora"] for s in (self.plan or {})["stages"] if "lora" in s]

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -93,6 +94,7 @@ def answer(call: Callable[[], Any], *names: str) -> tuple[Any, Exception | None]
     """
     with (
         limited(),
+        as_users_have_it(),
         warnings.catch_warnings(record=True) as told,
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
@@ -122,6 +124,17 @@ def check_error(error: Exception, *names: str) -> None:
         raise NotCleanError(f"talks of {foreign}: {text[:2000]}") from error
     if names and not any(name in text for name in names):
         raise NotCleanError(f"names none of {names}: {text[:500]}") from error
+
+
+@contextlib.contextmanager
+def as_users_have_it() -> Iterator[None]:
+    """Without the type checks that pytest puts before the package's own."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @contextlib.contextmanager

@@ -116,8 +116,11 @@ def _names(path: Path) -> set[str]:
     if suffix == ".npz":
         if not zipfile.is_zipfile(path):
             raise ValueError(f"{path} is no .npz archive, or a truncated one")
-        with zipfile.ZipFile(path) as archive:
-            return {name.removesuffix(".npy") for name in archive.namelist()}
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return {name.removesuffix(".npy") for name in archive.namelist()}
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise ValueError(f"{path} is a damaged .npz archive: {error}") from None
     if suffix == ".npy":
         return {"x"}
     if suffix == ".mat":
@@ -140,12 +143,17 @@ def _arrays(path: Path, names: set[str]) -> dict[str, np.ndarray]:
     if suffix == ".npy":
         try:
             return {"x": np.load(path, allow_pickle=False, mmap_mode="r")}
-        except (ValueError, EOFError, OSError) as error:
+        except Exception as error:  # headers are parsed, sizes multiplied
             raise ValueError(f"{path} is no plain .npy array: {error}") from None
     from scipy.io import loadmat
 
-    found = loadmat(path, variable_names=sorted(names))
-    return {name: np.asarray(found[name]) for name in names}
+    try:
+        found = loadmat(path, variable_names=sorted(names))
+        return {name: np.asarray(found[name]) for name in names}
+    except Exception as error:  # of many types where bytes are wrong
+        raise ValueError(
+            f"{path} is a damaged MATLAB file ({type(error).__name__}: {error})"
+        ) from None
 
 
 def _rows(path: Path, name: str, x: np.ndarray) -> np.ndarray:
