@@ -10,10 +10,21 @@ import numpy as np
 from da_zoo.pipeline.model import AdaptedModel, Spec
 from da_zoo.predicting import PREDICTION_BATCH
 
-__all__ = ["LARGEST_ARRAY", "LARGEST_ROW", "check_program", "check_shape"]
+__all__ = [
+    "LARGEST_ARRAY",
+    "LARGEST_ROW",
+    "check_options",
+    "check_program",
+    "check_shape",
+]
 
 LARGEST_ROW = 2**22
 """Numbers in an encoded row: colour images of 1182 pixels a side."""
+LARGEST_WIDTH = 2**24
+"""Of a layer, a vocabulary; weights of such have to be in the file as well."""
+MOST_LAYERS = 1024
+LAYERS = ("blocks", "depth", "heads")
+"""Options of networks that say how often something is built."""
 LARGEST_ARRAY = 2**34
 """Bytes of an array on the way to a prediction: 16 GiB, of a batch."""
 
@@ -28,8 +39,8 @@ def check_shape(spec: Spec) -> None:
         ValueError: where its shape is none, or too large.
 
     Example:
-        >>> from types import SimpleNamespace
-        >>> check_shape(SimpleNamespace(shape=[1048575] * 2))
+        >>> nothing = Spec(*[None] * len(Spec._fields))
+        >>> check_shape(nothing._replace(shape=[1048575] * 2))
         Traceback (most recent call last):
         ...
         ValueError: its rows of shape [1048575, 1048575] have over 4194304 numbers
@@ -41,6 +52,35 @@ def check_shape(spec: Spec) -> None:
         raise ValueError(
             f"its rows of shape {spec.shape!r:.200} have over {LARGEST_ROW} numbers"
         )
+
+
+def check_options(spec: Spec) -> None:
+    """Refuses networks of sizes that would be built for hours, or fill the memory.
+
+    Args:
+        spec: of a model.
+
+    Raises:
+        ValueError: naming the option.
+
+    Example:
+        >>> nothing = Spec(*[None] * len(Spec._fields))
+        >>> check_options(nothing._replace(network_options={"depth": 10**9}))
+        Traceback (most recent call last):
+        ...
+        ValueError: its network's depth is 1000000000, over 1024
+    """
+    for name, given in spec.network_options.items():
+        largest = MOST_LAYERS if name in LAYERS else LARGEST_WIDTH
+        values = given if isinstance(given, list) else [given]
+        if len(values) > MOST_LAYERS:
+            raise ValueError(f"its network's {name} has over {MOST_LAYERS} entries")
+        for value in values:
+            if isinstance(value, int | float) and not abs(value) <= largest:
+                raise ValueError(f"its network's {name} is {value}, over {largest}")
+    for name, value in spec.values.items():
+        if isinstance(value, int) and abs(value) > LARGEST_WIDTH:
+            raise ValueError(f"its {name} is {value}, over {LARGEST_WIDTH}")
 
 
 def check_program(model: AdaptedModel) -> None:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.json_files import read_json
-from da_zoo.pipeline.limits import check_program, check_shape
+from da_zoo.pipeline.limits import check_options, check_program, check_shape
 from da_zoo.pipeline.model import AdaptedModel, Spec
 from da_zoo.tensor_files import (
     decode_tree,
@@ -203,6 +203,7 @@ def _spec(told: Any) -> Spec:
         if not isinstance(getattr(spec, name), kind):
             raise ValueError(f"its {name} must be a {kind.__name__}")
     check_shape(spec)
+    check_options(spec)
     for number in (spec.centre, spec.spread):
         if type(number) not in (int, float) or not abs(number) < LARGEST_NUMBER:
             raise ValueError("its centre and spread must be finite numbers")

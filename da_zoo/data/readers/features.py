@@ -142,7 +142,11 @@ def _arrays(path: Path, names: set[str]) -> dict[str, np.ndarray]:
         return load_npz(path, tuple(sorted(names)))
     if suffix == ".npy":
         try:
-            return {"x": np.load(path, allow_pickle=False, mmap_mode="r")}
+            array = np.load(path, allow_pickle=False, mmap_mode="r")
+            if not isinstance(array, np.ndarray):
+                array.close()
+                raise ValueError("it is an archive; call it .npz")
+            return {"x": array}
         except Exception as error:  # headers are parsed, sizes multiplied
             raise ValueError(f"{path} is no plain .npy array: {error}") from None
     from scipy.io import loadmat
