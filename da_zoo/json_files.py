@@ -1,13 +1,22 @@
 """JSON files from anywhere: too large, too deep or damaged is one clean error."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEEPEST", "MOST_BYTES", "depth_flaw", "parse_json", "read_json"]
+__all__ = [
+    "DEEPEST",
+    "MOST_BYTES",
+    "depth_flaw",
+    "parse_json",
+    "plain_texts",
+    "read_json",
+]
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of a file, where nothing else is said; ours of this kind take some kilobytes."""
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 DEEPEST = 32
 """Lists and objects within each other, where nothing else is said."""
 
@@ -102,6 +111,27 @@ def depth_flaw(value: Any, deepest: int = DEEPEST) -> str:
         if not level:
             return ""
     return f"values lie too deep within each other, more than {deepest}"
+
+
+def plain_texts(value: Any) -> Any:
+    r"""Replaces what no terminal and no file should be sent, in all texts of a value.
+
+    Args:
+        value: of JSON, not too deep.
+
+    Returns:
+        The same with "?" for control characters (but line ends and tabs), which can
+        steer a terminal, and for halves of characters, which no file can hold.
+
+    Example:
+        >>> plain_texts({"reason": ["\x1b[2J gone", "a\n"]})
+        {'reason': ['?[2J gone', 'a\n']}
+    """
+    if isinstance(value, str):
+        return _UNFIT.sub("?", value)
+    if isinstance(value, dict):
+        return {_UNFIT.sub("?", name): plain_texts(v) for name, v in value.items()}
+    return [plain_texts(one) for one in value] if isinstance(value, list) else value
 
 
 def _refuse(name: str) -> float:

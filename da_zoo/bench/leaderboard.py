@@ -14,6 +14,7 @@ from da_zoo.bench.standings import Standings, find_standings
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
 from da_zoo.bench.verdicts import Verdict, find_verdicts
+from da_zoo.csv_cells import plain_cell
 from da_zoo.whole_files import whole_file, write_whole
 
 __all__ = ["FIELDS", "Leaderboard", "build_leaderboard", "current_rows"]
@@ -296,9 +297,8 @@ def _write_csv(board: Leaderboard, path: Path) -> None:
         writer.writeheader()
         for row in board.rows:
             warned = "+".join(row.get("warnings") or ())
-            writer.writerow(
-                {name: row.get(name) for name in fields} | {"warnings": warned}
-            )
+            shown = {name: row.get(name) for name in fields} | {"warnings": warned}
+            writer.writerow({name: plain_cell(v) for name, v in shown.items()})
 
 
 def _write_markdown(board: Leaderboard, path: Path) -> None:

@@ -26,7 +26,7 @@ from da_zoo.bench.rows import (
     row_flaw,
     strict_json,
 )
-from da_zoo.json_files import read_json
+from da_zoo.json_files import plain_texts, read_json
 
 __all__ = ["Problem", "RowStore"]
 
@@ -313,13 +313,12 @@ def _parsed(line: bytes) -> tuple[Row, str]:
         return {}, "is cut off (no line end)"
     try:
         row = json.loads(line.decode(), parse_constant=refuse_constant)
-        if b"\\ud" in line.lower():  # half a character, which no file could hold
-            whole = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")
-            row = json.loads(whole)
     except (ValueError, RecursionError) as error:  # Unicode errors are values too
         return {}, f"is not JSON: {error}"
     if flaw := row_flaw(row):
         return {}, flaw
+    if b"\\u" in line or b"\x7f" in line or b"\xc2" in line:  # few lines have any
+        row = plain_texts(row)
     # What rows of other hands may lack, and everything that reads rows looks at.
     row |= {name: _ABSENT[name] for name in _ABSENT if row.get(name) is None}
     # Half of a row's memory is the names of its fields, unless rows share them.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from da_zoo.commands.shared import cache_programs
+from da_zoo.csv_cells import plain_cell
 from da_zoo.whole_files import whole_file
 
 __all__ = ["add", "run"]
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         best = values.argmax(axis=1)
         lines = [["prediction", *(f"probability_{one}" for one in model.classes)]]
         lines += [
-            [model.classes[place], *(f"{p:.6f}" for p in row)]
+            [plain_cell(model.classes[place]), *(f"{p:.6f}" for p in row)]
             for place, row in zip(best, probabilities, strict=True)
         ]
     if arguments.out is None:

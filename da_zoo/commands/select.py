@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from da_zoo.csv_cells import plain_cell
 from da_zoo.whole_files import whole_file
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _write_choices(choices: "Sequence[Choice]", path: Path) -> None:
             writer.writerow(
                 (
                     one.criterion,
-                    *chosen.unit,
+                    *map(plain_cell, chosen.unit),
                     chosen.configuration,
                     chosen.step,
                     f"{chosen.accuracy:.4f}",

@@ -82,7 +82,7 @@ def check_features(name: str, x: Any) -> np.ndarray:
     if array.dtype in (np.uint8, np.int32):
         return array
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite below
-        array = array.astype(np.float32)
+        array = _float32(name, array)
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if bad.any():
         raise ValueError(
@@ -90,6 +90,17 @@ def check_features(name: str, x: Any) -> np.ndarray:
             f"row {int(np.argmax(bad))}; impute or drop them"
         )
     return array
+
+
+def _float32(name: str, array: np.ndarray) -> np.ndarray:
+    try:
+        return array.astype(np.float32)
+    except MemoryError:
+        raise ValueError(
+            f"{name} of shape {array.shape} is {4 * array.size / 2**30:.1f} GiB as "
+            "float32, for which memory has no room; write rows to disk, "
+            "da_zoo.data.array_records, or take fewer"
+        ) from None
 
 
 def check_labels(name: str, y: Any, n: int) -> np.ndarray:

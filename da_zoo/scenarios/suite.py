@@ -25,6 +25,7 @@ from da_zoo.scenarios.taxonomy import Domain, Scenario, Side, Task
 __all__ = ["Suite", "list_suites", "load_suite"]
 
 FOLDER = Path(__file__).parent / "suites"
+LONGEST_MESSAGE = 2000
 LARGEST = 2**20
 """Bytes of a suite file; ours have some ten thousand."""
 TEMPLATE = FOLDER / "template.toml"
@@ -271,7 +272,12 @@ def load_suite(name: str | Path) -> Suite:
     if flaw := depth_flaw(table):
         raise ValueError(f"suite file {path} cannot be used: its {flaw}")
     shipped = path.parent == FOLDER
-    return _suite(table, path, shipped)
+    try:
+        return _suite(table, path, shipped)
+    except ValueError as error:
+        if len(str(error)) > LONGEST_MESSAGE:  # it holds what the file has there
+            raise ValueError(f"{error}"[:LONGEST_MESSAGE] + " ...") from None
+        raise
 
 
 def _defaults(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:

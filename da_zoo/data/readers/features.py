@@ -9,6 +9,7 @@ import numpy as np
 
 from da_zoo.data.domain_data import DomainData, make_domain_data
 from da_zoo.data.npz import load_npz
+from da_zoo.data.readers.matlab import read_matlab
 from da_zoo.data.table import Table
 from da_zoo.naming import choose
 
@@ -149,15 +150,7 @@ def _arrays(path: Path, names: set[str]) -> dict[str, np.ndarray]:
             return {"x": array}
         except Exception as error:  # headers are parsed, sizes multiplied
             raise ValueError(f"{path} is no plain .npy array: {error}") from None
-    from scipy.io import loadmat
-
-    try:
-        found = loadmat(path, variable_names=sorted(names))
-        return {name: np.asarray(found[name]) for name in names}
-    except Exception as error:  # of many types where bytes are wrong
-        raise ValueError(
-            f"{path} is a damaged MATLAB file ({type(error).__name__}: {error})"
-        ) from None
+    return read_matlab(path, names)
 
 
 def _rows(path: Path, name: str, x: np.ndarray) -> np.ndarray:
