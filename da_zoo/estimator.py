@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from da_zoo.data.arrays import ArrayData
-from da_zoo.data.checks import check_features
+from da_zoo.data.checks import check_features, plain_array
 from da_zoo.loop import fit
 from da_zoo.methods import METHODS
 from da_zoo.models import network_by_name
@@ -130,6 +130,9 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
             TypeError: for data of a wrong type.
         """
         spec = choose(METHODS, self.method, "method")
+        seed = self.seed
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
         if spec.predicts_unknown:
             raise ValueError(
                 f"method {self.method!r} answers with an unknown class, for which "
@@ -150,10 +153,8 @@ class DomainAdapter(ClassifierMixin, TransformerMixin, BaseEstimator):
                 "X_target inside cross-validation would be cut by the source's folds "
                 "(or passed on whole); put both domains in X, with sample_domain"
             )
-        elif X_target is not None and len(X_target) == 0:
-            raise ValueError("X_target is empty; it needs at least one row")
         inputs = check_features("X", X)
-        labels = np.asarray(y)
+        labels = plain_array("y", y)
         if labels.shape != (len(inputs),):
             raise ValueError(
                 f"y must have shape ({len(inputs)},), one label a row, got "
@@ -322,8 +323,13 @@ def _refuse_unlabelled(labels: np.ndarray, labelled: np.ndarray) -> None:
 
 
 def _by_domain(X: Any, y: Any, sample_domain: Any, labelled: bool) -> tuple[Any, ...]:
-    domain = np.asarray(sample_domain)
-    X, y = np.asarray(X), np.asarray(y)
+    domain = plain_array("sample_domain", sample_domain)
+    X, y = plain_array("X", X), plain_array("y", y)
+    if not X.ndim or y.shape != (len(X),):
+        raise ValueError(
+            f"y must have one label for each row of X, got shapes {y.shape} and "
+            f"{X.shape}"
+        )
     if domain.shape != (len(X),) or domain.dtype.kind not in "biuf":
         raise ValueError(
             f"sample_domain must be {len(X)} numbers, at least 0 for source and "
@@ -354,7 +360,7 @@ def _labelled_target(
         return None
     if target is None:
         raise ValueError("y_target was given without X_target")
-    labels = np.asarray(y_target)
+    labels = plain_array("y_target", y_target)
     if labels.shape != (len(target),):
         raise ValueError(
             f"y_target must have shape ({len(target)},), got {labels.shape}; give None "

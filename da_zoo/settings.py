@@ -66,6 +66,10 @@ _DEFAULTS: Settings = {
 }
 
 
+LARGEST = 3.4e38
+"""Hyper-parameters are float32."""
+
+
 def non_negative(name: str, value: Any) -> float:
     """Returns a finite number of at least 0.
 
@@ -79,7 +83,7 @@ def non_negative(name: str, value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 <= float(value) < float("inf"):
+    if not 0 <= value <= LARGEST:  # an integer may be beyond any float
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
     return float(value)
 

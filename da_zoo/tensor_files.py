@@ -3,11 +3,8 @@
 The format holds no code, so that a file from anywhere can be read; nothing is pickled.
 """
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 from safetensors import SafetensorError, TensorSpec, deserialize, serialize
+
+from da_zoo.whole_files import write_whole
 
 __all__ = ["decode_tree", "encode_tree", "hash_arrays", "read_arrays", "write_arrays"]
 
@@ -83,17 +82,7 @@ def write_arrays(
         for name, array in whole.items()
     }
     content = serialize(specs, metadata=dict(text))
-    final = Path(path)
-    draft = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(draft, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, final)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
+    write_whole(path, content)
 
 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

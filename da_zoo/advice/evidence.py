@@ -1,15 +1,15 @@
 """What a benchmark measured in a situation: gains over the baseline, by method."""
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from da_zoo.bench.leaderboard import build_leaderboard
-from da_zoo.bench.rows import Row, refuse_constant, row_flaw
+from da_zoo.bench.rows import Row, row_flaw
 from da_zoo.bench.statistics import Interval
 from da_zoo.bench.store import RowStore
+from da_zoo.json_files import read_json
 
 __all__ = ["Evidence", "Measured", "evidence_for", "read_rows"]
 
@@ -65,9 +65,7 @@ def read_rows(folder: str | Path) -> list[Row]:
             "name a folder that da-zoo bench wrote"
         )
     try:
-        content = json.loads(
-            board.read_text(encoding="utf-8"), parse_constant=refuse_constant
-        )
+        content = read_json(board, most_bytes=2**30)
         version = content["schema_version"]
         rows = [row | {"schema_version": version} for row in content["rows"]]
     except (OSError, ValueError, KeyError, TypeError) as error:

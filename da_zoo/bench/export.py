@@ -9,6 +9,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from da_zoo.bench.rows import Row
+from da_zoo.csv_cells import plain_cell
+from da_zoo.whole_files import whole_file
 
 __all__ = ["export_rows", "flat"]
 
@@ -57,17 +59,25 @@ def export_rows(rows: Iterable[Row], path: str | Path) -> int:
     table = [flat(row) for row in rows]
     if not table:
         raise ValueError("there are no rows to export")
-    names = list(dict.fromkeys(name for row in table for name in row))
-    columns = {name: _column([row.get(name) for row in table]) for name in names}
+    names = dict.fromkeys(name for row in table for name in row)
+    plain = plain_cell if path.suffix == ".csv" else _as_it_is
+    columns = {
+        plain(name): _column([plain(row.get(name)) for row in table]) for name in names
+    }
     whole = pa.table(columns)
     try:
-        if path.suffix == ".csv":
-            pyarrow.csv.write_csv(whole, path)
-        else:
-            pyarrow.parquet.write_table(whole, path)
+        with whole_file(path) as draft:
+            if path.suffix == ".csv":
+                pyarrow.csv.write_csv(whole, draft)
+            else:
+                pyarrow.parquet.write_table(whole, draft)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error}") from None
     return len(table)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _column(values: list[Any]) -> pa.Array:

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from da_zoo.bench.row_fields import FINAL_STATUSES, field_flaw
+from da_zoo.json_files import depth_flaw
+
 __all__ = [
     "BROKEN",
     "FINAL_STATUSES",
@@ -21,9 +24,6 @@ __all__ = [
 SCHEMA_VERSION = 1
 """Version of a row's fields; a folder of another version is refused."""
 
-FINAL_STATUSES = ("ok", "failed", "timeout", "na")
-"""What a run can end as; ``na``: the method is undefined in that cell."""
-
 BROKEN = ("failed", "timeout")
 """Those of runs that were tried and have no result; they can be tried again."""
 
@@ -31,19 +31,6 @@ Row = dict[str, Any]
 """One run: the fields of a line of ``rows.jsonl``."""
 
 _CELL_FIELDS = ("scenario", "track", "label_fraction", "method", "configuration")
-_TEXT_FIELDS = ("group", "scenario", "track", "method", "status")
-_NUMBER_FIELDS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "rmse",
-    "accuracy_oracle",
-    "fit_seconds",
-    "compile_seconds",
-    "steps",
-)
-"""May be null or missing, but nothing else than a number."""
-_INTEGER_FIELDS = ("case", "configuration", "seed")
 
 
 def row_flaw(row: Any) -> str:
@@ -61,19 +48,11 @@ def row_flaw(row: Any) -> str:
     if not isinstance(row, dict):
         return "is no JSON object"
     if row.get("schema_version") != SCHEMA_VERSION:
-        return f"has schema_version {row.get('schema_version')!r}, not {SCHEMA_VERSION}"
-    for name in _TEXT_FIELDS:
-        if not isinstance(row.get(name), str):
-            return f"has no text in field {name!r}"
-    for name in _INTEGER_FIELDS:
-        if not isinstance(row.get(name), int):
-            return f"has no integer in field {name!r}"
-    for name in _NUMBER_FIELDS:
-        if type(row.get(name)) not in (int, float, type(None)):
-            return f"has no number in field {name!r}"
-    if row["status"] not in FINAL_STATUSES:
-        return f"has status {row['status']!r}, none of {', '.join(FINAL_STATUSES)}"
-    return ""
+        version = row.get("schema_version")
+        return f"has schema_version {version!r:.80}, not {SCHEMA_VERSION}"
+    if flaw := depth_flaw(row):
+        return f"has fields whose {flaw}"
+    return field_flaw(row)
 
 
 def cell_of(row: Row) -> tuple[Any, ...]:

@@ -5,12 +5,14 @@ and a note, never the page.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from da_zoo.bench.fingerprint import digest
-from da_zoo.bench.rows import Row, refuse_constant
+from da_zoo.bench.rows import Row, strict_json
+from da_zoo.json_files import read_json
+from da_zoo.whole_files import write_whole
 
 __all__ = [
     "CRITERION_FIELDS",
@@ -18,6 +20,7 @@ __all__ = [
     "SELECTION_FILE",
     "digest_of",
     "load_selection",
+    "save_selection",
 ]
 
 SELECTION_FILE = "selection.json"
@@ -69,14 +72,35 @@ def load_selection(folder: str | Path) -> tuple[dict[str, Any] | None, str]:
     if not path.exists():
         return None, ""
     try:
-        content = json.loads(
-            path.read_text(encoding="utf-8"), parse_constant=refuse_constant
-        )
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
         return None, f"{SELECTION_FILE} is not JSON and is left out: {error}"
     if flaw := _flaw(content):
         return None, f"{SELECTION_FILE} {flaw} and is left out"
     return content, ""
+
+
+def save_selection(content: Mapping[str, Any], folder: str | Path) -> Path:
+    """Writes the criteria's results beside a benchmark's rows, whole or not at all.
+
+    Args:
+        content: what the file is to hold; non-finite numbers become null.
+        folder: of a benchmark.
+
+    Returns:
+        The file.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> path = save_selection({"schema_version": 1, "tables": []}, folder)
+        >>> load_selection(folder)
+        ({'schema_version': 1, 'tables': []}, '')
+    """
+    path = Path(folder) / SELECTION_FILE
+    text = json.dumps(strict_json(content), allow_nan=False, indent=1)
+    write_whole(path, text + "\n")
+    return path
 
 
 def _flaw(content: Any) -> str:

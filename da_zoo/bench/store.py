@@ -26,6 +26,7 @@ from da_zoo.bench.rows import (
     row_flaw,
     strict_json,
 )
+from da_zoo.json_files import plain_texts, read_json
 
 __all__ = ["Problem", "RowStore"]
 
@@ -34,6 +35,7 @@ _MANIFEST = "manifest.json"
 # Left behind by a kill while the folder is being made: ours, though no manifest yet.
 _MANIFEST_DRAFT = "manifest.json.tmp"
 _ROWS = "rows.jsonl"
+_ABSENT = {"suite": "", "label_fraction": None, "reason": ""}
 _FLOAT16_LIMIT = float(np.finfo(np.float16).max)
 
 
@@ -311,10 +313,14 @@ def _parsed(line: bytes) -> tuple[Row, str]:
         return {}, "is cut off (no line end)"
     try:
         row = json.loads(line.decode(), parse_constant=refuse_constant)
-    except ValueError as error:  # JSON and Unicode errors both are
+    except (ValueError, RecursionError) as error:  # Unicode errors are values too
         return {}, f"is not JSON: {error}"
     if flaw := row_flaw(row):
         return {}, flaw
+    if b"\\u" in line or b"\x7f" in line or b"\xc2" in line:  # few lines have any
+        row = plain_texts(row)
+    # What rows of other hands may lack, and everything that reads rows looks at.
+    row |= {name: _ABSENT[name] for name in _ABSENT if row.get(name) is None}
     # Half of a row's memory is the names of its fields, unless rows share them.
     return {sys.intern(name): value for name, value in row.items()}, ""
 
@@ -349,7 +355,7 @@ def _check_empty(folder: Path) -> None:
 
 def _check_manifest(manifest: Path) -> None:
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
+        content = read_json(manifest)
         marker, version = content["marker"], content["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
@@ -359,11 +365,11 @@ def _check_manifest(manifest: Path) -> None:
     if marker != _MARKER:
         raise ValueError(
             f"out='{manifest.parent}' belongs to something else ({_MANIFEST} says "
-            f"{marker!r}): name an empty or a new folder"
+            f"{marker!r:.80}): name an empty or a new folder"
         )
     if version != SCHEMA_VERSION:
         raise ValueError(
-            f"out='{manifest.parent}' has rows of schema version {version}, this "
+            f"out='{manifest.parent}' has rows of schema version {version!r:.80}, this "
             f"da_zoo writes {SCHEMA_VERSION}: name a new folder"
         )
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from da_zoo.commands.shared import cache_programs
+from da_zoo.csv_cells import plain_cell
+from da_zoo.whole_files import whole_file
 
 __all__ = ["add", "run"]
 
@@ -53,12 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
         best = values.argmax(axis=1)
         lines = [["prediction", *(f"probability_{one}" for one in model.classes)]]
         lines += [
-            [model.classes[place], *(f"{p:.6f}" for p in row)]
+            [plain_cell(model.classes[place]), *(f"{p:.6f}" for p in row)]
             for place, row in zip(best, probabilities, strict=True)
         ]
     if arguments.out is None:
         csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
     else:
-        with Path(arguments.out).open("w", newline="", encoding="utf-8") as file:
+        with (
+            whole_file(arguments.out) as draft,
+            draft.open("w", newline="", encoding="utf-8") as file,
+        ):
             csv.writer(file, lineterminator="\n").writerows(lines)
     return 0

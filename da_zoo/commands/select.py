@@ -2,10 +2,12 @@
 
 import argparse
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from da_zoo.csv_cells import plain_cell
+from da_zoo.whole_files import whole_file
 
 if TYPE_CHECKING:
     from da_zoo.bench.select import Choice
@@ -32,9 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     from da_zoo.bench import render
     from da_zoo.bench.leaderboard import current_rows
     from da_zoo.bench.progress import bench_progress
-    from da_zoo.bench.rows import strict_json
     from da_zoo.bench.select import judgeable, judged_of, selection_tables
-    from da_zoo.bench.selection_file import digest_of
+    from da_zoo.bench.selection_file import digest_of, save_selection
     from da_zoo.bench.store import RowStore
     from da_zoo.bench.tuned import tuned_tables
     from da_zoo.logs import CONSOLE
@@ -53,8 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     tables["tuned"] = tuned_tables(judged)
     tables["groups"] = digest_of(rows)
     out = Path(arguments.dir)
-    text = json.dumps(strict_json(tables), allow_nan=False, indent=1)
-    (out / "selection.json").write_text(text + "\n", encoding="utf-8")
+    save_selection(tables, out)
     _write_choices(choices, out / "selection.csv")
     for table in tables["tables"]:
         print(_text(table))
@@ -91,7 +91,10 @@ def _number(value: float | None, width: int, scale: float, digits: int) -> str:
 
 def _write_choices(choices: "Sequence[Choice]", path: Path) -> None:
     fields = ("scenario", "track", "label_fraction", "method", "seed")
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with (
+        whole_file(path) as draft,
+        draft.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
             ("criterion", *fields, "configuration", "step", "accuracy", "regret")
@@ -101,7 +104,7 @@ def _write_choices(choices: "Sequence[Choice]", path: Path) -> None:
             writer.writerow(
                 (
                     one.criterion,
-                    *chosen.unit,
+                    *map(plain_cell, chosen.unit),
                     chosen.configuration,
                     chosen.step,
                     f"{chosen.accuracy:.4f}",

@@ -1,6 +1,7 @@
 """Archives of strangers, unpacked without trusting them."""
 
 import gzip
+import io
 import lzma
 import shutil
 import stat
@@ -14,12 +15,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, NamedTuple
 
-__all__ = ["MOST_BYTES", "MOST_MEMBERS", "extract"]
+__all__ = ["MOST_BYTES", "MOST_MEMBERS", "extract", "gunzip"]
 
 MOST_BYTES = 64 * 2**30
 """Unpacked; the largest set that we know, VisDA-2017, is under a third of it."""
 MOST_MEMBERS = 2_000_000
 BLOCK = 2**20
+LONGEST_NAME = 255
+LONGEST_PATH = 2000
+"""Bytes; with the folder before it, file systems take 4096."""
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -94,6 +98,29 @@ def extract(
     return folder
 
 
+def gunzip(raw: bytes, *, most_bytes: int = 2**30) -> bytes:
+    """Decompresses gzip, up to a size.
+
+    Args:
+        raw: of a file.
+        most_bytes: of the result.
+
+    Raises:
+        OSError: if it is damaged (also EOFError, zlib.error), or larger.
+
+    Example:
+        >>> gunzip(gzip.compress(bytes(99)), most_bytes=98)
+        Traceback (most recent call last):
+        ...
+        OSError: it unpacks to more than 98 bytes
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+        found = file.read(most_bytes + 1)
+    if len(found) > most_bytes:
+        raise OSError(f"it unpacks to more than {most_bytes} bytes")
+    return found
+
+
 def _unpack(
     archive: Path,
     members: Iterator[_Member],
@@ -144,6 +171,12 @@ def _checked_name(archive: Path, name: str) -> PurePosixPath:
         raise ValueError(
             f"{archive}: member {name!r} would lie outside the folder; do not use "
             "this archive"
+        )
+    lengths = [len(part.encode("utf-8", "replace")) for part in path.parts]
+    if max(lengths, default=0) > LONGEST_NAME or sum(lengths) > LONGEST_PATH:
+        raise ValueError(
+            f"{archive}: member {name[:80]!r}... has a longer name than file systems "
+            "allow; do not use this archive"
         )
     return path
 

@@ -1,12 +1,12 @@
 """The header of a folder of array records: what its rows are, and in which files."""
 
-import json
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from da_zoo.data.random_access import TYPES
+from da_zoo.json_files import read_json
 
 __all__ = ["ENCODINGS", "HEADER", "Header", "Shard", "read_header"]
 
@@ -77,8 +77,8 @@ def read_header(folder: str | Path) -> Header:
             "is read as tfds:<name>"
         )
     try:
-        header = _header(json.loads(path.read_text(encoding="utf-8")))
-    except (KeyError, TypeError, ValueError) as error:
+        header = _header(read_json(path))
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no header of array records: {error!r}") from None
     for file, _, size in header.shards:
         there = (folder / file).stat().st_size if (folder / file).is_file() else None

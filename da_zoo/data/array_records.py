@@ -208,6 +208,6 @@ def decode_image(record: bytes, channels: int) -> UInt8[np.ndarray, "h w c"]:
         Traceback (most recent call last):
         PIL.UnidentifiedImageError: cannot identify image file ...
     """
-    with Image.open(io.BytesIO(record)) as image:
+    with Image.open(io.BytesIO(record), formats=("PNG",)) as image:
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return pixels.reshape(*pixels.shape[:2], channels)

@@ -5,10 +5,51 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import PyTree
+from scipy.sparse import issparse
 
 from da_zoo.data.random_access import is_random_access
 
-__all__ = ["check_features", "check_inputs", "check_labels"]
+__all__ = ["check_features", "check_inputs", "check_labels", "plain_array"]
+
+LARGEST_LABEL = 2**31 - 1
+"""Labels become int32."""
+
+
+def plain_array(name: str, x: Any) -> np.ndarray:
+    """Takes what a user gives for an array, where nothing would be lost by that.
+
+    Args:
+        name: of the argument.
+        x: an array, nested lists, a data frame.
+
+    Raises:
+        TypeError: for a sparse matrix, or an array with masked entries, whose mask
+            NumPy would drop without a word.
+        ValueError: for lists of different lengths.
+
+    Example:
+        >>> plain_array("X", [[1, 2], [3]])
+        Traceback (most recent call last):
+        ...
+        ValueError: X is ragged: its rows have different lengths; pad or cut them
+    """
+    if issparse(x):
+        raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray()")
+    if isinstance(x, np.ma.MaskedArray):
+        if np.ma.is_masked(x):
+            raise TypeError(
+                f"{name} has masked entries; fill them, {name}.filled(value), or drop "
+                "the rows"
+            )
+        return np.asarray(x.data)
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(
+                f"{name} is ragged: its rows have different lengths; pad or cut them"
+            ) from None
+        raise ValueError(f"{name} is no array: {error}") from None
 
 
 def check_features(name: str, x: Any) -> np.ndarray:
@@ -27,7 +68,7 @@ def check_features(name: str, x: Any) -> np.ndarray:
         >>> check_features("X", np.int32([[1, 2]])).dtype
         dtype('int32')
     """
-    array = np.asarray(x)
+    array = plain_array(name, x)
     if array.dtype == object or array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be numeric, got dtype {array.dtype}; encode it first"
@@ -40,7 +81,8 @@ def check_features(name: str, x: Any) -> np.ndarray:
         raise ValueError(f"{name} is empty (shape {array.shape}); it needs rows")
     if array.dtype in (np.uint8, np.int32):
         return array
-    array = array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite below
+        array = _float32(name, array)
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if bad.any():
         raise ValueError(
@@ -48,6 +90,17 @@ def check_features(name: str, x: Any) -> np.ndarray:
             f"row {int(np.argmax(bad))}; impute or drop them"
         )
     return array
+
+
+def _float32(name: str, array: np.ndarray) -> np.ndarray:
+    try:
+        return array.astype(np.float32)
+    except MemoryError:
+        raise ValueError(
+            f"{name} of shape {array.shape} is {4 * array.size / 2**30:.1f} GiB as "
+            "float32, for which memory has no room; write rows to disk, "
+            "da_zoo.data.array_records, or take fewer"
+        ) from None
 
 
 def check_labels(name: str, y: Any, n: int) -> np.ndarray:
@@ -61,7 +114,7 @@ def check_labels(name: str, y: Any, n: int) -> np.ndarray:
         >>> check_labels("y", [0, 2], 2).dtype
         dtype('int32')
     """
-    labels = np.asarray(y)
+    labels = plain_array(name, y)
     if labels.ndim == 2 and labels.dtype.kind == "f":
         return _check_values(name, labels, n)
     if labels.ndim != 1 or len(labels) != n:
@@ -76,6 +129,11 @@ def check_labels(name: str, y: Any, n: int) -> np.ndarray:
         )
     if labels.min() < 0:
         raise ValueError(f"{name} must be 0..classes-1, got {labels.min()}")
+    if labels.max() > LARGEST_LABEL:
+        raise ValueError(
+            f"{name} must be 0..classes-1, got {labels.max()}; number the classes from "
+            "0, np.unique(y, return_inverse=True)"
+        )
     return labels.astype(np.int32)
 
 
@@ -85,13 +143,15 @@ def _check_values(name: str, values: np.ndarray, n: int) -> np.ndarray:
         raise ValueError(
             f"{name} must have shape [{n}, k], k numbers a row, got {values.shape}"
         )
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise ValueError(
             f"{name} have NaN or infinite values in {int(bad.sum())} rows, the first "
             f"is row {int(np.argmax(bad))}; drop those rows"
         )
-    return values.astype(np.float32)
+    return values
 
 
 def _check_rows(name: str, x: Any) -> Any:

@@ -12,6 +12,7 @@ from da_zoo.data.sheet_images import image_sheet
 from da_zoo.data.sheet_signals import signal_sheet
 from da_zoo.data.sheet_texts import text_sheet
 from da_zoo.data.summaries import domains_of
+from da_zoo.whole_files import whole_file
 
 __all__ = ["contact_sheet", "save_png"]
 
@@ -76,5 +77,6 @@ def save_png(axes: Any, path: str | Path) -> Path:
     if path.suffix.lower() != ".png" or not path.parent.is_dir():
         raise ValueError(f"{path} must end in .png and lie in a folder that is there")
     figure = np.ravel(np.asarray(axes, object))[0].figure
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    with whole_file(path) as draft:
+        figure.savefig(draft, dpi=150, metadata={"Software": None})
     return path

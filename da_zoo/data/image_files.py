@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 __all__ = [
     "ENDINGS",
+    "FORMATS",
     "CheckedImage",
     "ImageFiles",
     "check_bytes",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""All that is decoded, whatever a file is called: Pillow knows dozens of formats, one
+of which (EPS) it hands to another program."""
 GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
 THREADS = min(8, os.cpu_count() or 1)
 """Pillow decodes without Python's lock, so threads help; more than cores do not."""
@@ -100,7 +104,7 @@ class ImageFiles:
         def one(row: int) -> np.ndarray:
             path = self.paths[row]
             try:
-                with Image.open(path) as image:
+                with Image.open(path, formats=FORMATS) as image:
                     image.draft(None, (2 * side, 2 * side))
                     return square(image, side, channels, crop=crop)
             except (OSError, SyntaxError, ValueError) as error:
@@ -195,7 +199,7 @@ def check_bytes(raw: bytes) -> CheckedImage | str:
         'no image'
     """
     try:
-        with Image.open(io.BytesIO(raw)) as image:
+        with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
             width, height = image.size
             grey = image.mode in GREY
             if image.getexif().get(ORIENTATION, 1) >= 5:

@@ -67,7 +67,9 @@ def load_npz(
                 f"{path} holds pickled Python objects, which are never loaded; save "
                 "plain numeric arrays"
             ) from None
-        raise
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path} is corrupt ({error}); fetch it again") from None
     except Exception as error:  # zlib.error and header parsing have many types
         raise ValueError(
             f"{path} is corrupt or truncated ({type(error).__name__}: {error}); fetch "

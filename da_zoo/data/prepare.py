@@ -21,6 +21,7 @@ from da_zoo.data.tfds_sets import (
     prepared_folders,
 )
 from da_zoo.naming import nearest
+from da_zoo.whole_files import write_whole
 
 __all__ = ["RECORD", "Prepared", "prepare"]
 
@@ -243,4 +244,4 @@ def _counts(folder: Path) -> tuple[dict[str, int], str]:
 
 def _remember(folder: Path) -> None:
     marks = {one.name: digest(one) for one in sorted(folder.iterdir()) if one.is_file()}
-    (folder / RECORD).write_text(json.dumps(marks, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / RECORD, json.dumps(marks, indent=1) + "\n")

@@ -13,7 +13,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
-from da_zoo.data.image_files import CheckedImage, ImageFiles, check_bytes, square
+from da_zoo.data.image_files import (
+    FORMATS,
+    CheckedImage,
+    ImageFiles,
+    check_bytes,
+    square,
+)
 from da_zoo.data.readers.folders import listed
 from da_zoo.data.tfds_examples import Examples, png
 
@@ -70,7 +76,7 @@ class RecordImages(ImageFiles):
                 value = example[name]
                 raw = value if isinstance(value, bytes) else png(value)
                 try:
-                    with Image.open(io.BytesIO(raw)) as image:
+                    with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
                         image.draft(None, (2 * side, 2 * side))
                         pixels = square(image, side, channels, crop=crop)
                 except (OSError, SyntaxError, ValueError) as error:
@@ -97,7 +103,7 @@ def bombs_are_errors() -> Iterator[None]:
 def _decoded(raw: bytes, shape: tuple[int, ...]) -> np.ndarray | str:
     """Pixels of an image of the declared size, or why there are none."""
     try:
-        with Image.open(io.BytesIO(raw)) as image:
+        with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
             seen = (image.height, image.width)
             if seen != shape[:2]:  # nothing is decoded of a bomb
                 return _unlike(seen, shape[:2])

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from da_zoo.whole_files import write_whole
+
 __all__ = [
     "SPECIAL_TOKENS",
     "encode",
@@ -148,7 +150,7 @@ def save_tokenizer(tokenizer: Any, path: str | Path) -> None:
         >>> load_tokenizer(path).encode("a cat").tokens
         ['[CLS]', '▁a', '▁cat', '[SEP]']
     """
-    Path(path).write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+    write_whole(path, tokenizer.to_str(pretty=True))
 
 
 def load_tokenizer(path: str | Path) -> Any:

@@ -1,6 +1,5 @@
 """Compares sets on disk with what was published of them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from da_zoo.data.prepare import RECORD
 from da_zoo.data.table import Table
 from da_zoo.data.tfds_builders.raw_files import digest
 from da_zoo.data.tfds_sets import TfdsName, parse_name, prepared_folders
+from da_zoo.json_files import read_json
 
 __all__ = ["Verified", "verify"]
 
@@ -172,7 +172,7 @@ def _prepared(name: TfdsName, folder: Path, known: KnownSet | None) -> Verified:
 def _raw_files(folder: Path) -> dict[str, Any]:
     """What a builder of da_zoo's remembers of the publisher's files."""
     path = folder / "metadata.json"
-    told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    told = read_json(path) if path.is_file() else {}
     found = told.get("files", {}) if isinstance(told, dict) else {}
     return found if isinstance(found, dict) else {}
 
@@ -187,7 +187,7 @@ def _unchanged(folder: Path) -> tuple[list[str], list[str]]:
     if not record.is_file():
         return [], ["It was not prepared by da-zoo, so changes cannot be seen."]
     try:
-        sums = dict(json.loads(record.read_text("utf-8")))
+        sums = dict(read_json(record))
     except (ValueError, TypeError) as error:
         return [f"{record} cannot be read: {error}"], []
     changed = []

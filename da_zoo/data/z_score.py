@@ -34,7 +34,8 @@ class ZScore(NamedTuple):
                 f"x has shape {values.shape} and the scaler {len(self.mean)} channels; "
                 "the last axis must be the channels it was fitted on"
             )
-        return ((values - self.mean) / self.deviation).astype(np.float32)
+        with np.errstate(over="ignore"):  # infinity is refused where it matters
+            return ((values - self.mean) / self.deviation).astype(np.float32)
 
 
 def fit_z_score(x: Num[Any, "..."]) -> ZScore:

@@ -18,6 +18,7 @@ from da_zoo.batch_norm import TARGET_NORMS
 from da_zoo.finetune.lora import LoRA, merge_lora
 from da_zoo.finetune.plan import FineTunePlan
 from da_zoo.finetune.plan_json import describe_plan
+from da_zoo.json_files import parse_json
 from da_zoo.partition import shape_differences
 from da_zoo.pretrained import Pretrained
 from da_zoo.tensor_files import (
@@ -54,7 +55,18 @@ class Delta(NamedTuple):
         """An ordinary network's variables, LoRA's factors merged, with target head.
 
         Columns of the head that are no classes are cut off.
+
+        Raises:
+            ValueError: for a stranger's file whose parts do not fit together.
         """
+        try:
+            return self._tuned()
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"the delta's parts do not fit together: {error!r:.1000}"
+            ) from None
+
+    def _tuned(self) -> Pretrained:
         encoder = self.params["encoder"]
         if _adapted(encoder):
             (size, *_) = [s["lora"] for s in (self.plan or {})["stages"] if "lora" in s]
@@ -212,9 +224,10 @@ def load_delta(path: str | Path, base: Pretrained) -> Delta:
         return jnp.asarray(arrays[told[0]][told[1]])
 
     try:
-        whole = decode_tree(json.loads(text["tree"]), take)
+        whole = decode_tree(parse_json(text["tree"], deepest=300), take)
         plan, manifest, classes = (
-            json.loads(text[name]) for name in ("plan", "manifest", "classes")
+            parse_json(text[name], deepest=300)
+            for name in ("plan", "manifest", "classes")
         )
         return Delta(whole["params"], whole["stats"], plan, manifest, classes)
     except (IndexError, KeyError, RecursionError, TypeError, ValueError) as error:

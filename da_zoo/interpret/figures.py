@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from da_zoo.whole_files import whole_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -93,6 +95,8 @@ def save_figure(axes: "Axes | np.ndarray", path: str | Path) -> list[Path]:
     files = [Path(f"{path}{ending}") for ending in (".png", ".svg")]
     # Nothing in the files depends on the time, so the same figure is the same file.
     with matplotlib.rc_context({"svg.hashsalt": "da_zoo"}):
-        figure.savefig(files[0], dpi=150, metadata={"Software": None})
-        figure.savefig(files[1], metadata={"Date": None})
+        with whole_file(files[0]) as draft:
+            figure.savefig(draft, dpi=150, metadata={"Software": None})
+        with whole_file(files[1]) as draft:
+            figure.savefig(draft, metadata={"Date": None})
     return files

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from da_zoo.interpret.figures import save_figure
+from da_zoo.whole_files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,5 +103,5 @@ def write_page(
         title=title, facts=facts, sections=sections
     )
     path = Path(path)
-    path.write_text(page + "\n", encoding="utf-8")
+    write_whole(path, page + "\n")
     return path

@@ -142,6 +142,11 @@ class AdaptedModel(NamedTuple):
                 f"{data.name} has rows of shape {encoded.shape[1:]}, and the model "
                 f"takes {tuple(self.spec.shape)}"
             )
+        if encoded.dtype.kind == "f" and not np.isfinite(encoded).all():
+            raise ValueError(
+                f"{data.name} holds values that lie so far from what the model was "
+                "fitted on that they are infinite to it"
+            )
         return encoded
 
     def logits(

@@ -6,6 +6,7 @@ pickled, so a stranger's model can at worst be refused.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from da_zoo.json_files import read_json
+from da_zoo.pipeline.limits import check_options, check_program, check_shape
 from da_zoo.pipeline.model import AdaptedModel, Spec
 from da_zoo.tensor_files import (
     decode_tree,
@@ -22,12 +25,18 @@ from da_zoo.tensor_files import (
     write_arrays,
 )
 from da_zoo.types import TrainState
+from da_zoo.whole_files import write_whole
 
 __all__ = ["FORMAT", "load", "read_spec", "save"]
 
 FORMAT = "da_zoo model 1"
 LARGEST_JSON = 256 * 1024 * 1024
 """Bytes; a vocabulary takes some, nothing that we write takes so many."""
+DEEPEST_JSON = 300
+"""Lists and objects within each other: three for each part of a network's path."""
+LARGEST_NUMBER = 1e100
+LONGEST_MESSAGE = 2000
+MOST_SOURCES = 1000
 PARTS = ("params", "stats", "extra", "hparams")
 """Of a state, what predicting may need."""
 
@@ -66,9 +75,7 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         "tree": tree,
     }
     told["content"] = _digest(told)
-    draft = folder / ".model.json.tmp"
-    draft.write_text(json.dumps(told, allow_nan=False, indent=1), encoding="utf-8")
-    draft.replace(description)
+    write_whole(description, json.dumps(told, allow_nan=False, indent=1))
     return folder
 
 
@@ -110,10 +117,16 @@ def load(folder: str | Path) -> AdaptedModel:
             **parts,
         )
         model = AdaptedModel.of(spec, state)
+        check_program(model)
         # A stranger's weights of another shape say so here, not at the first row.
-        model.logits(np.zeros((1, *spec.shape), spec.trained.get("dtype", "float32")))
+        row = np.zeros((1, *spec.shape), spec.trained.get("dtype", "float32"))
+        width = 1 if model.continuous else len(model.classes)
+        if model.logits(row)[0].shape != (1, width):
+            raise ValueError(f"it has not the {width} outputs that it names")
     except Exception as error:
-        raise ValueError(f"{folder} is damaged or no model of ours: {error}") from None
+        raise ValueError(
+            f"{folder} is damaged or no model of ours: {_told(error)}"
+        ) from None
     return model
 
 
@@ -136,6 +149,12 @@ def read_spec(folder: str | Path) -> Spec:
     return _description(Path(folder))[0]
 
 
+def _told(error: Exception) -> str:
+    """What an error says, not at any length, nor where its library explains it."""
+    text = re.sub(r"\s*\(https?://\S*\)", "", str(error))
+    return text[:LONGEST_MESSAGE] or type(error).__name__
+
+
 def _digest(told: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -146,17 +165,19 @@ def _description(folder: Path) -> tuple[Spec, Any, str]:
         raise FileNotFoundError(
             f"{folder} holds no model.json; da-zoo adapt writes one"
         )
-    if path.stat().st_size > LARGEST_JSON:
-        raise ValueError(f"{path} is no model of ours: it is over {LARGEST_JSON} bytes")
+    told = read_json(path, most_bytes=LARGEST_JSON, deepest=DEEPEST_JSON)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         if told["format"] != FORMAT:
             raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
         if told.pop("content", None) != _digest(told):
             raise ValueError("its content is not what was written")
+        if not isinstance(told["weights"], str):
+            raise ValueError("its checksum of weights is no text")
         return _spec(told["spec"]), told["tree"], told["weights"]
     except (KeyError, TypeError, RecursionError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or no model of ours: {error}") from None
+        raise ValueError(
+            f"{path} is damaged or no model of ours: {_told(error)}"
+        ) from None
 
 
 def _spec(told: Any) -> Spec:
@@ -181,9 +202,14 @@ def _spec(told: Any) -> Spec:
     for name, kind in wanted.items():
         if not isinstance(getattr(spec, name), kind):
             raise ValueError(f"its {name} must be a {kind.__name__}")
-    numbers = (spec.centre, spec.spread, *spec.shape)
-    if not all(isinstance(n, int | float) and np.isfinite(n) for n in numbers):
-        raise ValueError("its shape, centre and spread must be finite numbers")
-    if not 1 <= len(spec.shape) <= 4 or not all(0 < n < 2**20 for n in spec.shape):
-        raise ValueError(f"its shape is {spec.shape}")
+    check_shape(spec)
+    check_options(spec)
+    for number in (spec.centre, spec.spread):
+        if type(number) not in (int, float) or not abs(number) < LARGEST_NUMBER:
+            raise ValueError("its centre and spread must be finite numbers")
+    for names in (spec.classes, spec.source_classes):
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("its classes must be texts")
+    if not 1 <= spec.sources <= MOST_SOURCES:
+        raise ValueError(f"its sources must be in [1, {MOST_SOURCES}]")
     return spec

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from da_zoo.json_files import depth_flaw
 from da_zoo.naming import check_names, choose
 from da_zoo.scenarios.build import FILE_MAPS, FILE_POOLS
 from da_zoo.scenarios.declare import SECTIONS, Declared, declare
@@ -24,6 +25,9 @@ from da_zoo.scenarios.taxonomy import Domain, Scenario, Side, Task
 __all__ = ["Suite", "list_suites", "load_suite"]
 
 FOLDER = Path(__file__).parent / "suites"
+LONGEST_MESSAGE = 2000
+LARGEST = 2**20
+"""Bytes of a suite file; ours have some ten thousand."""
 TEMPLATE = FOLDER / "template.toml"
 """A suite with every key explained, to be copied."""
 POOL_MAPS: dict[str, Iterable[str]] = {
@@ -152,8 +156,17 @@ def _pairs(table: Any, suite: str, known: Declared) -> Iterator[Scenario]:
         yield Scenario(f"{source}_to_{target}", sides[source], sides[target], role)
 
 
-def _scenario(table: Mapping[str, Any], suite: str, known: Declared) -> Scenario:
-    name = table.get("name")
+def _fraction(share: Any, suite: str) -> float:
+    plain = isinstance(share, int | float) and not isinstance(share, bool)
+    if not plain or not 0 < share <= 1:
+        raise ValueError(
+            f"{suite}: label_fractions must be shares in (0, 1], got {share!r}"
+        )
+    return float(share)
+
+
+def _scenario(table: Any, suite: str, known: Declared) -> Scenario:
+    name = table.get("name") if isinstance(table, Mapping) else None
     if not isinstance(name, str) or not name:
         raise ValueError(f"suite {suite}: every scenario needs a name, got {table!r}")
     where = f"scenario {name!r}"
@@ -244,18 +257,35 @@ def load_suite(name: str | Path) -> Suite:
     else:
         known = {stem: FOLDER / f"{stem}.toml" for stem in list_suites()}
         path = choose(known, str(name), "suite")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"suite file {path} is over {LARGEST} bytes")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"suite file {path} is no valid TOML: byte {error.start} is not UTF-8"
+        ) from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise ValueError(f"suite file {path} is no valid TOML: {error}") from None
+    if flaw := depth_flaw(table):
+        raise ValueError(f"suite file {path} cannot be used: its {flaw}")
     shipped = path.parent == FOLDER
-    return _suite(table, path, shipped)
+    try:
+        return _suite(table, path, shipped)
+    except ValueError as error:
+        if len(str(error)) > LONGEST_MESSAGE:  # it holds what the file has there
+            raise ValueError(f"{error}"[:LONGEST_MESSAGE] + " ...") from None
+        raise
 
 
 def _defaults(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A suite's own [defaults], or those of the shipped suite that it names."""
     if "defaults_from" not in table:
-        own: Mapping[str, Any] = table.get("defaults", {})
+        own: Any = table.get("defaults", {})
+        if not isinstance(own, Mapping):
+            raise ValueError(f"{name}: defaults must be a table, got {own!r}")
         return own
     if "defaults" in table:
         raise ValueError(
@@ -264,7 +294,7 @@ def _defaults(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         )
     shipped = str(table["defaults_from"])
     # Shipped ones alone: a file could name itself, and is not ours to look for.
-    choose(dict.fromkeys(list_suites()), shipped, "suite in defaults_from")
+    choose(dict.fromkeys(list_suites()), shipped, f"suite in defaults_from of {name}")
     return load_suite(shipped).defaults
 
 
@@ -272,6 +302,9 @@ def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:
     check_names(table, KEYS["suite"], f"key in {path.name}")
     known = declare(table, path.name, "" if shipped else path.absolute().parent)
     defaults = _defaults(table, path.name)
+    for part in ("pairs", "scenarios", "label_fractions"):
+        if not isinstance(table.get(part, []), list):
+            raise ValueError(f"{path.name}: {part} must be a list, got {table[part]!r}")
     for needed in REQUIRED:
         if needed not in defaults:
             raise ValueError(f"{path.name}: [defaults] lacks {needed!r}")
@@ -288,7 +321,9 @@ def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:
     names = [scenario.name for scenario in scenarios]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{path.name} has scenarios of the same name: {doubled}")
-    fractions = tuple(float(q) for q in table.get("label_fractions", ()))
+    fractions = tuple(
+        _fraction(share, path.name) for share in table.get("label_fractions", ())
+    )
     return Suite(
         str(table.get("name", path.stem)),
         str(table.get("description", "")),

@@ -77,7 +77,9 @@ def test_predictions_do_not_depend_on_target_test_rows(tmp_path):
     (tmp_path / "south.csv").write_text("\n".join([header, *lines]) + "\n")
     run(path, out=tmp_path / "dirty", **options)
     clean, dirty = (
-        np.load(next((tmp_path / name / "logits").glob("*.npz")))["seed_0"]
+        np.load(next((tmp_path / name / "logits").glob("*.npz")), allow_pickle=False)[
+            "seed_0"
+        ]
         for name in ("clean", "dirty")
     )
     at = np.isin(test, kept)

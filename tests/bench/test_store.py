@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from da_zoo.bench.store import Problem, RowStore
+from da_zoo.cli import main
 from tests.bench.fake_rows import make_row
+
+DEEP = json.loads("[" * 99 + "]" * 99)
 
 
 def group(name: str, seeds=(0, 1, 2), **fields):
@@ -87,8 +90,16 @@ def test_killed_at_any_byte_the_rerun_ends_with_the_same_rows(tmp_path):
         (json.dumps(make_row(status="running")).encode(), "has status 'running'"),
         (json.dumps(make_row(seed="0")).encode(), "no integer in field 'seed'"),
         (json.dumps(make_row(method=None)).encode(), "no text in field 'method'"),
-        (json.dumps(make_row(accuracy="high")).encode(), "no number in field 'acc"),
-        (json.dumps(make_row(steps=True)).encode(), "no number in field 'steps'"),
+        (json.dumps(make_row(accuracy="high")).encode(), "no share in [0, 1]"),
+        (json.dumps(make_row(accuracy=1.5)).encode(), "no share in [0, 1]"),
+        (json.dumps(make_row(steps=True)).encode(), "no integer in field 'steps'"),
+        (json.dumps(make_row(seed=True)).encode(), "no integer in field 'seed'"),
+        (json.dumps(make_row(track="X")).encode(), "has track 'X', none of U, F"),
+        (json.dumps(make_row(metric="f2")).encode(), "has metric 'f2'"),
+        (json.dumps(make_row(steps=10**400)).encode(), "no integer in field"),
+        (json.dumps(make_row(rmse=77)).replace("77", "1e999").encode(), "no number"),
+        (b"[" * 100_000, "is not JSON"),
+        (json.dumps(make_row(own=DEEP)).encode(), "too deep"),
     ],
 )
 def test_a_corrupt_line_costs_that_line_only(store, line, reason):
@@ -101,6 +112,25 @@ def test_a_corrupt_line_costs_that_line_only(store, line, reason):
     assert problem.line == 4
     assert reason in problem.reason
     assert store.complete_groups({"aa": (0, 1, 2), "bb": (0, 1, 2)}) == {"aa", "bb"}
+
+
+def test_rows_of_other_hands_lack_what_every_reader_looks_at(store, capsys):
+    cell = {"scenario": "s", "track": "U", "method": "dann", "schema_version": 1}
+    row = cell | {"group": "aa", "case": 3, "configuration": 0, "status": "failed"}
+    store.rows_path.write_text(json.dumps(row | {"seed": 0, "suite": None}) + "\n")
+    ((read,), problems) = store.read()
+    assert not problems
+    assert (read["suite"], read["label_fraction"], read["reason"]) == ("", None, "")
+    for command in ("status", "report"):
+        assert main([command, str(store.folder)]) == 0
+    assert "failed: s dann seed 0" in capsys.readouterr().out
+
+
+def test_half_a_character_becomes_a_question_mark(store):
+    row = make_row(seed=0, group="aa", group_rows=1, reason="a \ud800 b")
+    store.rows_path.write_text(json.dumps(row) + "\n")
+    ((read,), problems) = store.read()
+    assert not problems and read["reason"] == "a ? b"
 
 
 def test_the_last_complete_writing_wins(store):

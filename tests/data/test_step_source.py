@@ -98,7 +98,7 @@ def test_what_cannot_be_read():
 def test_memory_maps_travel_as_names(tmp_path):
     path, rows = tmp_path / "x.npy", np.arange(300, dtype=np.float32).reshape(100, 3)
     np.save(path, rows)
-    opened = np.load(path, mmap_mode="r")
+    opened = np.load(path, mmap_mode="r", allow_pickle=False)
     for view in (opened, np.asarray(opened), opened[40:], np.asarray(opened[7:])[2:9]):
         moved = portable(view)
         assert isinstance(moved, MappedRows)

@@ -174,7 +174,7 @@ def test_a_set_with_test_rows_of_its_own(tmp_path):
     )
     data = built(write_suite(tmp_path, text))
     assert [len(split.rows) for split in data[:3]] == [34, 6, 10]
-    own = np.load(tmp_path / "b.npz")["x_test"]
+    own = np.load(tmp_path / "b.npz", allow_pickle=False)["x_test"]
     assert data.target_test.x.shape == own.shape
     assert np.corrcoef(data.target_test.x[:, 0], own[:, 0])[0, 1] > 0.999
 

@@ -83,8 +83,9 @@ class TableEncoder(NamedTuple):
                     f"column {one.name!r} holds numbers in the source, and "
                     f"{str(values[row])!r} in data row {row + 1} here"
                 )
-            scaled = (values - one.mean) / one.deviation
-            encoded[:, place] = np.where(np.isnan(scaled), 0.0, scaled)
+            with np.errstate(over="ignore"):  # infinity is refused where it matters
+                scaled = (values - one.mean) / one.deviation
+                encoded[:, place] = np.where(np.isnan(scaled), 0.0, scaled)
         place = len(self.numbers)
         for own in self.categories:
             cells = _as_text(x, own.name)

@@ -9,6 +9,7 @@ import numpy as np
 
 from da_zoo.data.domain_data import DomainData, make_domain_data
 from da_zoo.data.npz import load_npz
+from da_zoo.data.readers.matlab import read_matlab
 from da_zoo.data.table import Table
 from da_zoo.naming import choose
 
@@ -116,8 +117,11 @@ def _names(path: Path) -> set[str]:
     if suffix == ".npz":
         if not zipfile.is_zipfile(path):
             raise ValueError(f"{path} is no .npz archive, or a truncated one")
-        with zipfile.ZipFile(path) as archive:
-            return {name.removesuffix(".npy") for name in archive.namelist()}
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return {name.removesuffix(".npy") for name in archive.namelist()}
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise ValueError(f"{path} is a damaged .npz archive: {error}") from None
     if suffix == ".npy":
         return {"x"}
     if suffix == ".mat":
@@ -139,13 +143,14 @@ def _arrays(path: Path, names: set[str]) -> dict[str, np.ndarray]:
         return load_npz(path, tuple(sorted(names)))
     if suffix == ".npy":
         try:
-            return {"x": np.load(path, allow_pickle=False, mmap_mode="r")}
-        except (ValueError, EOFError, OSError) as error:
+            array = np.load(path, allow_pickle=False, mmap_mode="r")
+            if not isinstance(array, np.ndarray):
+                array.close()
+                raise ValueError("it is an archive; call it .npz")
+            return {"x": array}
+        except Exception as error:  # headers are parsed, sizes multiplied
             raise ValueError(f"{path} is no plain .npy array: {error}") from None
-    from scipy.io import loadmat
-
-    found = loadmat(path, variable_names=sorted(names))
-    return {name: np.asarray(found[name]) for name in names}
+    return read_matlab(path, names)
 
 
 def _rows(path: Path, name: str, x: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from da_zoo.data.image_files import ENDINGS, check_bytes
+from da_zoo.data.image_files import ENDINGS, FORMATS, check_bytes
 from da_zoo.data.tfds_builders.raw_files import RawFile, find_tree
 
 __all__ = ["ImageTreeBuilder", "coloured", "domain_configs", "plain_name"]
@@ -162,7 +162,7 @@ def coloured(path: Path) -> tuple[bytes, bool]:
     raw = path.read_bytes()
     if isinstance(why := check_bytes(raw), str):
         raise ValueError(f"{path} is no readable image ({why}); fetch the set again")
-    with Image.open(io.BytesIO(raw)) as image:
+    with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
         if image.mode == "RGB" and image.format in ("JPEG", "PNG"):
             return raw, True
         seen = image.convert("RGBA")

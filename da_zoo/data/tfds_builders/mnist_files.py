@@ -1,12 +1,12 @@
 """MNIST's four files, in LeCun's format."""
 
-import gzip
 import zlib
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from da_zoo.data.archives import gunzip
 from da_zoo.data.tfds_builders.raw_files import RawFile
 
 __all__ = ["FILES", "read_idx"]
@@ -54,7 +54,7 @@ def read_idx(path: Path, axes: int) -> UInt8[np.ndarray, "n ..."]:
     """
     raw = path.read_bytes()
     try:
-        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        raw = gunzip(raw) if raw[:2] == b"\x1f\x8b" else raw
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged or truncated ({error})") from None
     head = 4 + 4 * axes

@@ -1,12 +1,13 @@
 """Numbers in columns of plain text, as UCI and statistics' teachers publish them."""
 
-import gzip
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+
+from da_zoo.data.archives import gunzip
 
 __all__ = ["read_numbers"]
 
@@ -41,7 +42,7 @@ def read_numbers(
     try:
         raw = path.read_bytes()
         if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
+            raw = gunzip(raw)
         text = raw.decode("ascii")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as text of numbers: {error}") from None

@@ -152,7 +152,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self, photographs: Path, images: Path, labels: Path, part: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         pictures = [
-            np.asarray(Image.open(path).convert("RGB"))
+            np.asarray(Image.open(path, formats=("JPEG", "PNG")).convert("RGB"))
             for path in sorted(photographs.iterdir())
             if path.suffix.lower() in ENDINGS
         ]

@@ -1,0 +1,65 @@
+"""MATLAB files, read by SciPy in a process of its own: damage can crash its reader."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from da_zoo.data.npz import load_npz
+
+__all__ = ["read_matlab"]
+
+LONGEST = 600
+"""Seconds; the largest sets in this format take a few."""
+PROGRAM = """
+import sys
+import numpy as np
+from scipy.io import loadmat
+path, out, *names = sys.argv[1:]
+try:
+    found = loadmat(path, variable_names=names)
+    arrays = {name: np.asarray(found[name]) for name in names}
+    if odd := [n for n, a in arrays.items() if a.dtype.kind not in "biufUS"]:
+        raise ValueError(f"{odd} are no arrays of numbers or text")
+    np.savez(out, **arrays)
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+def read_matlab(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads arrays of a MATLAB file of version 7 or before.
+
+    Args:
+        path: of the file.
+        names: of its arrays, of numbers or text.
+
+    Raises:
+        ValueError: if the file is damaged, or an array is not there or something else.
+
+    Example:
+        >>> from scipy.io import savemat
+        >>> path = Path(tempfile.mkdtemp()) / "a.mat"
+        >>> savemat(path, {"x": np.ones((2, 3))})
+        >>> read_matlab(path, ["x"])["x"].shape
+        (2, 3)
+    """
+    names = sorted(names)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "arrays.npz"
+        # -P: a scipy.py where the command is called is not what is meant.
+        command = [sys.executable, "-P", "-c", PROGRAM, str(path), str(out), *names]
+        try:
+            ended = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=LONGEST
+            )
+        except subprocess.TimeoutExpired:
+            raise ValueError(f"{path} took over {LONGEST} s to read") from None
+        if ended.returncode:
+            lines = ended.stderr.strip().splitlines()
+            told = lines[-1] if ended.returncode > 0 and lines else "its reader crashed"
+            raise ValueError(f"{path} is a damaged MATLAB file ({told:.500})")
+        return load_npz(out, tuple(names))
