@@ -17,6 +17,7 @@ from da_zoo.commands import (
 )
 from da_zoo.commands.parser import Parser, log_options
 from da_zoo.logs import LOGGER, draws_bars, log_event, logging_to_stderr
+from da_zoo.stopping import TrainingStoppedError
 
 __all__ = ["main"]
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 if all went well, 2 for bad input (the message is on stderr), 130 if
-        interrupted.
+        interrupted, 143 if terminated.
 
     Raises:
         SystemExit: for words that no command has, and after ``--help``.
@@ -67,6 +68,9 @@ def _run(words: Sequence[str]) -> int:
     except (ValueError, TypeError) as error:
         log_event("refused", f"da-zoo: {error}", level="error")
         return 2
+    except TrainingStoppedError as error:
+        log_event("stopped", f"da-zoo: {error}", level="warning")
+        return 128 + error.number
     except BrokenPipeError:
         # The reader (head, a pager) has had enough; nothing is left to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -42,7 +42,8 @@ class Saver(NamedTuple):
         if signal and not finished:
             raise TrainingStoppedError(
                 f"{job.name}: stopped by signal {signal} at step {done} of "
-                f"{self.length} of phase {phase.name!r}; the same call goes on from "
+                f"{self.length} of phase {phase.name!r}; the same "
+                "call or command goes on from "
                 f"the checkpoint in '{job.keeper.folder.parent}'",
                 signal,
             )

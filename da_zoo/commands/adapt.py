@@ -101,6 +101,18 @@ def add(commands: Any) -> None:
     adapt.add_argument(
         "--no-baseline", action="store_true", help="do not train the source alone too"
     )
+    adapt.add_argument(
+        "--checkpoint-every",
+        type=int,
+        metavar="N",
+        help="keep the training's state every N steps: the same command goes on from "
+        "there, whatever ended it",
+    )
+    adapt.add_argument(
+        "--keep-best",
+        metavar="infomax|entropy",
+        help="save the checkpoint whose answers to unlabelled target rows score best",
+    )
     tensorboard_option(adapt)
     adapt.add_argument("--no-progress", action="store_true", help="no progress bar")
     adapt.set_defaults(run=run)
@@ -141,6 +153,8 @@ def run(arguments: argparse.Namespace) -> int:
         batch_size=arguments.batch_size,
         seed=arguments.seed,
         baseline=not arguments.no_baseline,
+        checkpoint_every=arguments.checkpoint_every,
+        keep_best=arguments.keep_best,
         progress=not arguments.no_progress and draws_bars() and sys.stderr.isatty(),
         writers=() if board is None else [TensorBoardWriter(board)],
         **dict(arguments.set),

@@ -1,5 +1,6 @@
 """``adapt``: two sides in, an adapted model with its report out."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from da_zoo.checkpoint import Checkpointing
+from da_zoo.checkpoint.settings import check_checkpointing
 from da_zoo.loop import FitResult
 from da_zoo.methods import METHODS
 from da_zoo.metrics_log import JsonlWriter, MetricsWriter, together
@@ -26,6 +29,7 @@ __all__ = ["Adapted", "adapt"]
 
 BASELINE = "source_only"
 METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
 
 
 class Adapted(NamedTuple):
@@ -61,6 +65,8 @@ def adapt(
     batch_size: int | None = None,
     seed: int = 0,
     baseline: bool = True,
+    checkpoint_every: int | None = None,
+    keep_best: str | None = None,
     progress: bool = False,
     writers: Sequence[MetricsWriter] = (),
     **hyperparameters: Any,
@@ -91,6 +97,12 @@ def adapt(
         batch_size: rows per domain and step.
         seed: of the split, initial weights and the batches' order.
         baseline: train the source alone beside it, to compare with.
+        checkpoint_every: steps between two checkpoints in ``out``/checkpoints, from
+            which the same call goes on if it was ended; they go once the model is
+            saved. None keeps none.
+        keep_best: "infomax" or "entropy": the model is the checkpoint where this
+            criterion of its answers to unlabelled target rows was highest, and not the
+            last one. Needs ``checkpoint_every``.
         progress: draw bars on stderr.
         writers: take the metrics of each training while it runs, beside
             ``metrics.jsonl`` in ``out``; see :mod:`da_zoo.metrics_log`.
@@ -115,6 +127,7 @@ def adapt(
     spec = _method(method)
     if out is not None:
         _check_folder(Path(out))
+    _check_checkpoints(out, checkpoint_every, keep_best)
     together(*writers)  # refuses what is none
     check_names(hyperparameters, hyperparameter_names(spec), f"{method} hyperparameter")
     sides = read_sides(
@@ -157,7 +170,23 @@ def adapt(
     guarded = together(*writers)  # one that fails is told of once
     trained, models = [], {}
     for name, one in specs.items():
-        result = train(one, sides, prepared, progress=progress, writers=[guarded])
+        kept = None
+        if out is not None and checkpoint_every is not None:
+            kept = Checkpointing(
+                Path(out) / CHECKPOINTS / name,
+                every=checkpoint_every,
+                keep_best=keep_best,
+            )
+        result = train(
+            one,
+            sides,
+            prepared,
+            progress=progress,
+            writers=[guarded],
+            checkpoint=kept,
+        )
+        if result.best is not None:
+            result = result._replace(state=result.best)
         models[name] = AdaptedModel.of(one, _bare(result))
         trained.append(look_at(models[name], sides, prepared, result, target_labels))
     notes = (case, *sides.source.notes, *sides.target.notes, *prepared.notes)
@@ -166,8 +195,28 @@ def adapt(
         notes = (*notes, *_changes(Path(out), models[method].spec))
         folder = save(models[method], out)
         report = _report(folder, trained, sides, prepared, notes, target_labels)
+        if checkpoint_every is not None:
+            for name in specs:  # ours alone, not what else lies in the folder
+                shutil.rmtree(Path(out) / CHECKPOINTS / name)
     checks = {one.name: one.checks for one in trained}
     return Adapted(models[method], checks, notes, folder, report)
+
+
+def _check_checkpoints(
+    out: str | Path | None, every: int | None, keep_best: str | None
+) -> None:
+    if every is None:
+        if keep_best is not None:
+            raise ValueError(
+                f"keep_best={keep_best!r} chooses among checkpoints: give "
+                "checkpoint_every (--checkpoint-every) too"
+            )
+        return
+    if out is None:
+        raise ValueError(
+            f"checkpoint_every={every} needs out, the folder that checkpoints lie in"
+        )
+    check_checkpointing(Checkpointing(out, every=every, keep_best=keep_best))
 
 
 def _method(name: str) -> MethodSpec:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from da_zoo.checkpoint import Checkpointing
 from da_zoo.data.arrays import ArrayData
 from da_zoo.data.encoders.choose import describe, encoder_name
 from da_zoo.loop import FitResult, fit
@@ -125,6 +126,7 @@ def train(
     *,
     progress: bool = False,
     writers: Sequence[MetricsWriter] = (),
+    checkpoint: Checkpointing | None = None,
 ) -> FitResult:
     """Trains what a spec says.
 
@@ -134,6 +136,7 @@ def train(
         prepared: their rows, encoded.
         progress: draw a bar on stderr.
         writers: of metrics.
+        checkpoint: where to keep the state meanwhile.
     """
     source, train = sides.source, prepared.train
     labels = np.asarray(source.labels)[train]
@@ -169,6 +172,7 @@ def train(
             steps=trained["steps"],
             batch_size=trained["batch_size"],
             on_metrics=recorder,
+            checkpoint=checkpoint,
             progress=progress,
             name=spec.method,
         )
