@@ -1,9 +1,7 @@
-"""Runs row groups: side by side, in the order of the plan, each failure a row."""
+"""Runs a batch of row groups, each failure a row, and keeps what comes of it."""
 
 import shlex
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from da_zoo.bench.group import (
@@ -20,7 +18,7 @@ from da_zoo.bench.store import RowStore
 from da_zoo.registry import MethodSpec, ShallowSpec
 from da_zoo.scenarios import ScenarioData, Suite
 
-__all__ = ["Work", "command_of", "in_order", "keep_group", "keys_of", "run_batch"]
+__all__ = ["command_of", "keep_group", "keys_of", "run_batch", "without_result"]
 
 
 class _Runner(NamedTuple):
@@ -44,38 +42,6 @@ def keys_of(
     return RUNNERS[type(cell.method)].keys(cell, suite, data, steps, count)
 
 
-class Work(NamedTuple):
-    """Groups to train together, and which groups of their scenario are there."""
-
-    batch: list[tuple[Cell, GroupKeys]]
-    done: set[str]
-
-
-def in_order(
-    pool: ThreadPoolExecutor,
-    jobs: Iterator[tuple[Work, Callable[[], list[GroupRows]]]],
-    workers: int,
-) -> Iterator[tuple[Work, list[GroupRows]]]:
-    """Runs jobs side by side and yields their results in the jobs' order.
-
-    Jobs are drawn as workers become free, so that few scenarios' data are held; what
-    is in flight when the caller stops is finished and dropped.
-    """
-    flying: deque[tuple[Work, Future[list[GroupRows]]]] = deque()
-    try:
-        for work, call in jobs:
-            flying.append((work, pool.submit(call)))
-            # One more than run at once: a worker never waits for this thread.
-            while len(flying) > workers:
-                first, future = flying.popleft()
-                yield first, future.result()
-        for first, future in flying:
-            yield first, future.result()
-    finally:
-        for _, future in flying:
-            future.cancel()
-
-
 def run_batch(
     batch: list[tuple[Cell, GroupKeys]],
     suite: Suite,
@@ -94,6 +60,13 @@ def run_batch(
             )
         except Exception as error:  # one group's failure never ends the benchmark
             status, reason = "failed", f"{type(error).__name__}: {error}"
+    return without_result(batch, suite, status, reason)
+
+
+def without_result(
+    batch: list[tuple[Cell, GroupKeys]], suite: Suite, status: str, reason: str
+) -> list[GroupRows]:
+    """Rows that say why there is nothing to say."""
     return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
 
 

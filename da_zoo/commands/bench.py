@@ -1,7 +1,9 @@
 """``da-zoo bench``: runs the benchmark."""
 
 import argparse
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,12 @@ def add(commands: Any) -> None:
         help="row groups in flight at once (default 2); 1 for undisturbed timings",
     )
     bench.add_argument(
+        "--launcher",
+        default="serial",
+        metavar="serial|processes",
+        help="threads of this process, or worker processes; default: serial",
+    )
+    bench.add_argument(
         "--shard",
         type=_shard,
         default=(1, 1),
@@ -194,7 +202,9 @@ def benchmark(arguments: argparse.Namespace) -> Any:
         _choose_device(arguments.device)
     cache_programs()
     from da_zoo import bench
+    from da_zoo.bench.launch import Launch
     from da_zoo.bench.plugins import import_method, registered
+    from da_zoo.bench.stopping import Stop
 
     own = [import_method(path) for path in arguments.method]
     with registered(own):
@@ -207,6 +217,8 @@ def benchmark(arguments: argparse.Namespace) -> Any:
             arguments.suite,
             **options,
             workers=arguments.workers,
+            launch=Launch(arguments.launcher),
+            stop=Stop(),
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
         )
@@ -214,7 +226,13 @@ def benchmark(arguments: argparse.Namespace) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark and prints the leaderboard."""
-    result = benchmark(arguments)
+    from da_zoo.bench.stopping import Stopped
+
+    try:
+        result = benchmark(arguments)
+    except Stopped as stopped:
+        print(f"da-zoo: {stopped}", file=sys.stderr)
+        return _end(stopped.code)
     if arguments.plan:
         print(result.to_text())
         return 0
@@ -227,6 +245,15 @@ def run(arguments: argparse.Namespace) -> int:
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0
+
+
+def _end(code: int) -> int:
+    """Ends the process where threads still train, and would be waited for."""
+    if any(one.name.startswith("row-group") for one in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _with_baselines(
