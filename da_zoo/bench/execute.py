@@ -1,5 +1,6 @@
 """Runs a batch of row groups, each failure a row, and keeps what comes of it."""
 
+import gc
 import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -26,11 +27,13 @@ class _Runner(NamedTuple):
 
     keys: Callable[..., GroupKeys]
     run: Callable[..., list[GroupRows]]
+    shares: bool
+    """Whether runs share a program, so that fewer of them take less memory."""
 
 
 RUNNERS: dict[type, _Runner] = {
-    MethodSpec: _Runner(group_keys, run_groups),
-    ShallowSpec: _Runner(shallow_keys, run_shallow),
+    MethodSpec: _Runner(group_keys, run_groups, True),
+    ShallowSpec: _Runner(shallow_keys, run_shallow, False),
 }
 """By the kind of a method's registry entry."""
 
@@ -49,18 +52,50 @@ def run_batch(
     steps: int,
     checkpoints: bool,
 ) -> list[GroupRows]:
-    """Runs groups together; whatever goes wrong becomes their rows' reason."""
+    """Runs groups together; whatever goes wrong becomes their rows' reason.
+
+    What runs out of memory is tried again with half as many runs sharing a program,
+    down to one; its rows say so.
+    """
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
-    status, reason = "na", cells[0].undefined
-    if not reason:
+    if cells[0].undefined:
+        return without_result(batch, suite, "na", cells[0].undefined)
+    runner = RUNNERS[type(cells[0].method)]
+    together = len(cells) * len(cells[0].seeds)
+    narrower: dict[str, int] = {}
+    while True:
         try:
-            runner = RUNNERS[type(cells[0].method)]
-            return runner.run(
-                cells, suite, data, keys, steps=steps, checkpoints=checkpoints
+            groups = runner.run(
+                cells,
+                suite,
+                data,
+                keys,
+                steps=steps,
+                checkpoints=checkpoints,
+                **narrower,
             )
+            return [_warned(group) for group in groups] if narrower else groups
         except Exception as error:  # one group's failure never ends the benchmark
-            status, reason = "failed", f"{type(error).__name__}: {error}"
-    return without_result(batch, suite, status, reason)
+            reason = f"{type(error).__name__}: {error}"
+            short = _lacks_memory(error)
+        # Not above: there the error's frames still hold what filled the memory.
+        if not (short and runner.shares and together > 1):
+            return without_result(batch, suite, "failed", reason)
+        together = -(-together // 2)
+        narrower = {"most_at_once": together}
+        gc.collect()
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether it was the host's or the device's memory; XLA has no type for it."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _warned(group: GroupRows) -> GroupRows:
+    rows = [
+        row | {"warnings": [*row.get("warnings", ()), "memory"]} for row in group[0]
+    ]
+    return group._replace(rows=rows)
 
 
 def without_result(

@@ -212,6 +212,7 @@ def run_groups(
     *,
     steps: int,
     checkpoints: bool = False,
+    most_at_once: int | None = None,
     on_metrics: Any = None,
 ) -> list[GroupRows]:
     """Trains and scores configurations of one method, as a sweep.
@@ -223,6 +224,7 @@ def run_groups(
         keys: of each, from :func:`group_keys`.
         steps: of training.
         checkpoints: keep what selection criteria need of each look.
+        most_at_once: runs that share a program at most, where memory is short.
         on_metrics: passed on to ``fit``.
 
     Returns:
@@ -260,6 +262,7 @@ def run_groups(
             steps=steps,
             batch_size=batch_size,
             workers=1,  # the runner has its own, and a row's width is its own matter
+            most_at_once=most_at_once,
             sweep=sweep,
             on_nonfinite="mark",
             on_metrics=on_metrics,

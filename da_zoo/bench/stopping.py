@@ -85,6 +85,11 @@ class Stop:
         }
         try:
             yield self
+        except KeyboardInterrupt as error:
+            # Ray's compiled code turns what a handler raises into a plain interrupt.
+            if self._leave and not isinstance(error, Stopped):
+                raise Stopped(self._leave) from None
+            raise
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -98,7 +103,6 @@ class Stop:
             told = f"\nda-zoo: finishing {flying} {groups} in flight; once more to "
             os.write(2, f"{told}leave at once\n".encode())
             return
-        code = TERMINATED if number == signal.SIGTERM else INTERRUPTED
+        self._leave = TERMINATED if number == signal.SIGTERM else INTERRUPTED
         if not self._writing:
-            raise Stopped(code)
-        self._leave = code
+            raise Stopped(self._leave)

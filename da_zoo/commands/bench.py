@@ -108,8 +108,31 @@ def add(commands: Any) -> None:
     bench.add_argument(
         "--launcher",
         default="serial",
-        metavar="serial|processes",
-        help="threads of this process, or worker processes; default: serial",
+        metavar="serial|processes|ray",
+        help="threads of this process, worker processes, or a Ray cluster; default: "
+        "serial",
+    )
+    bench.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="end row groups trained together that take longer (processes and ray)",
+    )
+    bench.add_argument(
+        "--address",
+        default="local",
+        metavar="auto|local|HOST:PORT",
+        help="of the Ray cluster; local, the default, starts one for this call",
+    )
+    bench.add_argument(
+        "--cpus-per-group",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="what Ray reserves for row groups trained together; default: 1",
+    )
+    bench.add_argument(
+        "--gpus-per-group", type=float, default=0.0, metavar="N", help="default: 0"
     )
     bench.add_argument(
         "--shard",
@@ -217,7 +240,13 @@ def benchmark(arguments: argparse.Namespace) -> Any:
             arguments.suite,
             **options,
             workers=arguments.workers,
-            launch=Launch(arguments.launcher),
+            launch=Launch(
+                arguments.launcher,
+                timeout=arguments.timeout,
+                address=arguments.address,
+                cpus_per_group=arguments.cpus_per_group,
+                gpus_per_group=arguments.gpus_per_group,
+            ),
             stop=Stop(),
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks.kill_bench import compare
 from da_zoo.bench import run
 from da_zoo.bench.group import GroupKeys
 from da_zoo.bench.launch import Job, Launch, Processes, Task, Work, check_launch
@@ -39,7 +40,6 @@ name = "other_task"
 source = { pool = "digits8", input_map = "plain", task = "digit" }
 target = { pool = "digits8", input_map = "plain", task = "parity" }
 """
-TIMES = {"fit_seconds", "compile_seconds", "evaluation_seconds"}
 
 
 @pytest.fixture
@@ -60,10 +60,7 @@ def own(folder, *names):
 def rows_of(out):
     rows, problems = RowStore.open(out, create=False).read()
     assert problems == []
-    return {
-        row["key"]: {name: value for name, value in row.items() if name not in TIMES}
-        for row in rows
-    }
+    return {row["key"]: row for row in rows}
 
 
 def bench(out, launch, methods, **options):
@@ -86,19 +83,17 @@ def test_processes_leave_the_rows_of_threads(folder):
     with registered(own(folder, "well")):
         for name in ("serial", "processes"):
             bench(name, Launch(name), names, checkpoints=True, **options)
-    one, other = rows_of("serial"), rows_of("processes")
-    assert one == other
-    statuses = {row["status"] for row in one.values()}
-    assert statuses == {"ok", "na"} and len(one) > 30
-    stores = [RowStore.open(name) for name in ("serial", "processes")]
-    for group in {row["group"] for row in one.values() if row["status"] == "ok"}:
-        for load in (RowStore.load_logits, RowStore.load_checkpoints):
-            first, second = (load(store, group) for store in stores)
-            assert set(first) == set(second)
-            assert all(np.array_equal(first[key], second[key]) for key in first)
-    # The one table without seconds.
-    boards = [(store.folder / "leaderboard.tex").read_bytes() for store in stores]
-    assert boards[0] == boards[1]
+    folders = [Path(name) for name in ("serial", "processes")]
+    rows, logits, torn, differences = compare(*folders)
+    assert (torn, differences) == (0, [])
+    assert rows > 30 and logits > 10
+    rows = rows_of("processes").values()
+    assert {row["status"] for row in rows} == {"ok", "na"}
+    stores = [RowStore.open(folder) for folder in folders]
+    for group in {row["group"] for row in rows if row["status"] == "ok"}:
+        first, second = (store.load_checkpoints(group) for store in stores)
+        assert set(first) == set(second)
+        assert all(np.array_equal(first[key], second[key]) for key in first)
 
 
 @pytest.mark.slow

@@ -54,6 +54,16 @@ def test_a_termination_waits_for_a_write_and_for_nothing_else():
     assert (caught.value.code, str(caught.value)) == (143, f"terminated{CONTINUES}")
 
 
+def test_code_that_swallows_the_status_does_not_change_it():
+    with pytest.raises(Stopped) as caught, Stop().listening():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # as Ray's compiled code does
+    assert caught.value.code == 143
+
+
 def test_handlers_are_put_back_and_other_threads_have_none():
     before = signal.getsignal(signal.SIGTERM)
     with Stop().listening():
@@ -96,7 +106,9 @@ def start(tmp_path):
     yield begin
     for process in running:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            pipe.close()
 
 
 def wait_for(condition, process, seconds=120):

@@ -1,5 +1,6 @@
 """Which launcher, and what it is told."""
 
+import importlib.util
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import jax
 
 from da_zoo.bench.launch.base import Launcher
 from da_zoo.bench.launch.job import Order
+from da_zoo.bench.launch.on_ray import OnRay, check_address
 from da_zoo.bench.launch.processes import Processes
 from da_zoo.bench.launch.serial import Serial
 from da_zoo.bench.plugins import path_of
@@ -81,6 +83,13 @@ def check_launch(launch: Launch) -> None:
             "address, cpus_per_group and gpus_per_group are for launcher='ray', got "
             f"launcher={launch.name!r}"
         )
+    if launch.name == "ray":
+        check_address(launch.address)
+        if importlib.util.find_spec("ray") is None:
+            raise ValueError(
+                "launcher='ray' needs Ray: pip install 'da-zoo[ray]', or choose "
+                "launcher='processes' on one machine"
+            )
 
 
 def order_of(
@@ -143,4 +152,14 @@ def launcher_for(launch: Launch, order: Order | None, suite: Suite) -> Launcher:
     """
     if order is None:
         return Serial(launch.workers or WORKERS)
-    return Processes(launch.workers or WORKERS, order, suite, launch.timeout)
+    if launch.name == "processes":
+        return Processes(launch.workers or WORKERS, order, suite, launch.timeout)
+    return OnRay(
+        order,
+        suite,
+        address=launch.address,
+        workers=launch.workers,
+        cpus=launch.cpus_per_group,
+        gpus=launch.gpus_per_group,
+        timeout=launch.timeout,
+    )
