@@ -14,6 +14,7 @@ from da_zoo.bench.standings import Standings, find_standings
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
 from da_zoo.bench.verdicts import Verdict, find_verdicts
+from da_zoo.whole_files import whole_file
 
 __all__ = ["FIELDS", "Leaderboard", "build_leaderboard", "current_rows"]
 
@@ -274,7 +275,7 @@ def _write_json(board: Leaderboard, path: Path) -> None:
         "standings": [one.to_json() for one in board.standings],
     }
     fields = _fields(board)
-    with path.open("w", encoding="utf-8") as file:
+    with whole_file(path) as file:
         # A run a line: json's indentation takes ten times as long and as many lines.
         file.write(f'{{\n"schema_version": {SCHEMA_VERSION},\n"rows": [')
         for number, row in enumerate(board.rows):
@@ -286,7 +287,7 @@ def _write_json(board: Leaderboard, path: Path) -> None:
 
 
 def _write_csv(board: Leaderboard, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path, newline="") as file:
         fields = _fields(board)
         writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
@@ -299,11 +300,13 @@ def _write_csv(board: Leaderboard, path: Path) -> None:
 
 def _write_markdown(board: Leaderboard, path: Path) -> None:
     text = markdown_tables(board.cases, board.verdicts, board.notes)
-    path.write_text(text, encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(text)
 
 
 def _write_latex(board: Leaderboard, path: Path) -> None:
-    path.write_text(latex_tables(board.cases) + "\n", encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(latex_tables(board.cases) + "\n")
 
 
 _WRITERS = {

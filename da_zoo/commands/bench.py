@@ -255,6 +255,7 @@ def benchmark(arguments: argparse.Namespace) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark and prints the leaderboard."""
+    from da_zoo.bench.disk import disk_trouble
     from da_zoo.bench.stopping import Stopped
 
     try:
@@ -262,6 +263,11 @@ def run(arguments: argparse.Namespace) -> int:
     except Stopped as stopped:
         print(f"da-zoo: {stopped}", file=sys.stderr)
         return _end(stopped.code)
+    except OSError as error:
+        if not (reason := disk_trouble(error, arguments.out)):
+            raise
+        print(f"da-zoo: {reason}", file=sys.stderr)
+        return _end(1)
     if arguments.plan:
         print(result.to_text())
         return 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.report.html import render_html
+from da_zoo.whole_files import whole_file
 
 __all__ = ["render_html", "write_report"]
 
@@ -25,5 +26,6 @@ def write_report(leaderboard: Leaderboard, out: str | Path) -> Path:
         'report.html'
     """
     path = Path(out) / "report.html"
-    path.write_text(render_html(leaderboard), encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(render_html(leaderboard))
     return path
