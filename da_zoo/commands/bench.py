@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from da_zoo.commands.launching import add_options, launch_of, run_slurm
 from da_zoo.commands.shared import cache_programs, names
 
 __all__ = ["add", "benchmark", "run"]
@@ -106,35 +107,6 @@ def add(commands: Any) -> None:
         help="row groups in flight at once (default 2); 1 for undisturbed timings",
     )
     bench.add_argument(
-        "--launcher",
-        default="serial",
-        metavar="serial|processes|ray",
-        help="threads of this process, worker processes, or a Ray cluster; default: "
-        "serial",
-    )
-    bench.add_argument(
-        "--timeout",
-        type=float,
-        metavar="SECONDS",
-        help="end row groups trained together that take longer (processes and ray)",
-    )
-    bench.add_argument(
-        "--address",
-        default="local",
-        metavar="auto|local|HOST:PORT",
-        help="of the Ray cluster; local, the default, starts one for this call",
-    )
-    bench.add_argument(
-        "--cpus-per-group",
-        type=float,
-        default=1.0,
-        metavar="N",
-        help="what Ray reserves for row groups trained together; default: 1",
-    )
-    bench.add_argument(
-        "--gpus-per-group", type=float, default=0.0, metavar="N", help="default: 0"
-    )
-    bench.add_argument(
         "--shard",
         type=_shard,
         default=(1, 1),
@@ -161,6 +133,7 @@ def add(commands: Any) -> None:
         help="keep what selection criteria need, for da-zoo select; some 2 MB a run",
     )
     bench.add_argument("--no-progress", action="store_true", help="no progress bar")
+    add_options(bench)
     bench.set_defaults(run=run)
 
 
@@ -225,7 +198,6 @@ def benchmark(arguments: argparse.Namespace) -> Any:
         _choose_device(arguments.device)
     cache_programs()
     from da_zoo import bench
-    from da_zoo.bench.launch import Launch
     from da_zoo.bench.plugins import import_method, registered
     from da_zoo.bench.stopping import Stop
 
@@ -240,13 +212,7 @@ def benchmark(arguments: argparse.Namespace) -> Any:
             arguments.suite,
             **options,
             workers=arguments.workers,
-            launch=Launch(
-                arguments.launcher,
-                timeout=arguments.timeout,
-                address=arguments.address,
-                cpus_per_group=arguments.cpus_per_group,
-                gpus_per_group=arguments.gpus_per_group,
-            ),
+            launch=launch_of(arguments),
             stop=Stop(),
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
@@ -258,6 +224,8 @@ def run(arguments: argparse.Namespace) -> int:
     from da_zoo.bench.disk import disk_trouble
     from da_zoo.bench.stopping import Stopped
 
+    if arguments.launcher == "slurm":
+        return run_slurm(arguments)
     try:
         result = benchmark(arguments)
     except Stopped as stopped:

@@ -1,8 +1,8 @@
 """Launchers: where a benchmark's batches of row groups are trained.
 
 ``serial`` has threads of this process, ``processes`` worker processes of this machine,
-``ray`` a cluster. They run the same function on the same data, so they leave the same
-rows. Whatever the launcher, the driver (the process that the user has called) plans,
+``ray`` a cluster; :mod:`da_zoo.bench.launch.slurm` submits shards, each a benchmark of
+its own. All run the same function on the same data, so they leave the same rows. Whatever the launcher, the driver (the process that the user has called) plans,
 hashes and alone writes: it may be killed, and called again it goes on.
 
 **What is trusted.** A worker is handed names, numbers and paths, and rebuilds suite,
