@@ -50,7 +50,7 @@ def test_the_plan_is_the_script_and_submits_nothing(tmp_path, monkeypatch, capsy
         "open-mode": "append",
     }
     command = "\n".join(one for one in script.splitlines() if one[0] != "#")
-    found = shlex.split(command)
+    found = shlex.split(command.replace("\\\n", ""))
     expected = [sys.executable, "-m", "da_zoo", "bench"]
     expected += ["--suite", f"{tmp_path}/mine.toml", "--method", "own:a b"]
     expected += ["--methods", "dann,mcd", "--seeds", "2", "--first-seed", "0"]

@@ -2,8 +2,9 @@
 
 ``serial`` has threads of this process, ``processes`` worker processes of this machine,
 ``ray`` a cluster; :mod:`da_zoo.bench.launch.slurm` submits shards, each a benchmark of
-its own. All run the same function on the same data, so they leave the same rows. Whatever the launcher, the driver (the process that the user has called) plans,
-hashes and alone writes: it may be killed, and called again it goes on.
+its own. All run the same function on the same data, so they leave the same rows.
+Whatever the launcher, the driver (the process that the user has called) plans, hashes
+and alone writes: it may be killed, and called again it goes on.
 
 **What is trusted.** A worker is handed names, numbers and paths, and rebuilds suite,
 data and cells by itself; it answers with rows and arrays. ``multiprocessing`` and Ray
