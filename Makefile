@@ -3,6 +3,7 @@
 #   make bench [ARGS="--methods dann,deep_coral --seeds 3"]   the benchmark
 #   make test  [ARGS="tests/losses -k coral"]                 the test suite
 #   make browser                                          the report in Chromium
+#   make ray                                              a Ray cluster of this machine
 #   make docs                                             pages and tables of methods
 #   make lint | types | clean
 #   make peers [ARGS="--works W3 --pairs 5"]                  side by side with torch
@@ -30,9 +31,10 @@ CREATED := $(VENV)/.stamp-created
 FOR_RUN := $(VENV)/.stamp-run
 FOR_TEST := $(VENV)/.stamp-test
 FOR_BROWSER := $(VENV)/.stamp-browser
+FOR_RAY := $(VENV)/.stamp-ray
 PEERS := .venv-peers
 
-.PHONY: help bench test browser docs lint types peers clean
+.PHONY: help bench test browser ray docs lint types peers clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,11 +43,15 @@ bench: $(FOR_RUN)
 	@$(BIN)/da-zoo bench $(ARGS)
 
 test: $(FOR_TEST)
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser and not ray" \
+		$(ARGS)
 
 # Skips, and says why, where there is no chromium on the PATH.
 browser: $(FOR_BROWSER)
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+ray: $(FOR_RAY)
+	@$(BIN)/python -m pytest -m ray tests/bench $(ARGS)
 
 # From the registries; a test compares them.
 docs: $(FOR_RUN)
@@ -101,6 +107,11 @@ $(FOR_TEST): $(REQUIREMENTS) | $(CREATED)
 $(FOR_BROWSER): $(FOR_TEST)
 	@echo "Installing Playwright into $(VENV), without its browsers ..."
 	@$(INSTALL) -e '.[browser]'
+	@touch $@
+
+$(FOR_RAY): $(FOR_TEST)
+	@echo "Installing Ray into $(VENV) ..."
+	@$(INSTALL) -e '.[ray]'
 	@touch $@
 
 clean:

@@ -100,6 +100,7 @@ def fit(
     memory: int = GROUP_MEMORY,
     pools: str = "auto",
     workers: int | None = None,
+    most_at_once: int | None = None,
     on_nonfinite: str = "raise",
     on_metrics: OnMetrics | None = None,
     on_state: OnState | None = None,
@@ -135,6 +136,7 @@ def fit(
             CPU busy with a batch of small networks, so None means one per core there
             (and 1 elsewhere). Their number sets how many runs share a program, which
             rounding depends on: name one for equal digits on every machine.
+        most_at_once: runs trained together at most; None leaves it to ``memory``.
         on_nonfinite: "raise" stops at the first NaN; "mark" carries on and reports the
             run in ``FitResult.finite``; "skip" leaves out steps that would bring one in
             and counts them in the metric "skipped".
@@ -202,6 +204,8 @@ def fit(
     adapter = recipe[-1].adapter
     if on_nonfinite == "skip":
         recipe = _with_updates(recipe, skipping_update)
+    if most_at_once is not None and most_at_once < 1:
+        raise ValueError(f"most_at_once must be at least 1, got {most_at_once}")
     points = resolve_sweep(recipe, sweep)
     if seeds > 1:
         key = jax.vmap(lambda s: jax.random.fold_in(key, s))(jnp.arange(seeds))
@@ -234,6 +238,7 @@ def fit(
         seeds_mode,
         memory,
         threads,
+        most_at_once,
         swept=bool(axes),
     )
     groups = deal_out(recipe, job, points.points, width) if axes else [(recipe, job)]
@@ -352,6 +357,7 @@ def _plan(
     seeds_mode: str,
     memory: int,
     threads: int,
+    most_at_once: int | None,
     *,
     swept: bool,
 ) -> tuple[Plan, int]:
@@ -365,7 +371,7 @@ def _plan(
         return plan, 0
     if plan.seeds == "sequential":
         return plan, members  # one at a time: no batch to fit into memory
-    each = -(-members // threads)
+    each = min(-(-members // threads), most_at_once or members)
     if plan.seeds == "map":
         return plan, each
     fitting = group_width(members, update, state, batch, memory // threads)

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["whole_file", "write_whole"]
+__all__ = ["sync_folder", "whole_file", "write_whole"]
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()
-    _sync_folder(final.parent)
+    sync_folder(final.parent)
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:
@@ -79,7 +79,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
         draft.write_bytes(data)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the new name last through a power cut, where folders can be opened."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,9 +1,8 @@
-"""Runs row groups: side by side, in the order of the plan, each failure a row."""
+"""Runs a batch of row groups, each failure a row, and keeps what comes of it."""
 
+import gc
 import shlex
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from da_zoo.bench.freed_memory import give_back
@@ -22,7 +21,7 @@ from da_zoo.bench.store import RowStore
 from da_zoo.registry import MethodSpec, ShallowSpec
 from da_zoo.scenarios import ScenarioData, Suite
 
-__all__ = ["Work", "command_of", "in_order", "keep_group", "keys_of", "run_batch"]
+__all__ = ["command_of", "keep_group", "keys_of", "run_batch", "without_result"]
 
 
 class _Runner(NamedTuple):
@@ -30,11 +29,13 @@ class _Runner(NamedTuple):
 
     keys: Callable[..., GroupKeys]
     run: Callable[..., list[GroupRows]]
+    shares: bool
+    """Whether runs share a program, so that fewer of them take less memory."""
 
 
 RUNNERS: dict[type, _Runner] = {
-    MethodSpec: _Runner(group_keys, run_groups),
-    ShallowSpec: _Runner(shallow_keys, run_shallow),
+    MethodSpec: _Runner(group_keys, run_groups, True),
+    ShallowSpec: _Runner(shallow_keys, run_shallow, False),
 }
 """By the kind of a method's registry entry."""
 
@@ -46,38 +47,6 @@ def keys_of(
     return RUNNERS[type(cell.method)].keys(cell, suite, data, steps, count)
 
 
-class Work(NamedTuple):
-    """Groups to train together, and which groups of their scenario are there."""
-
-    batch: list[tuple[Cell, GroupKeys]]
-    done: set[str]
-
-
-def in_order(
-    pool: ThreadPoolExecutor,
-    jobs: Iterator[tuple[Work, Callable[[], list[GroupRows]]]],
-    workers: int,
-) -> Iterator[tuple[Work, list[GroupRows]]]:
-    """Runs jobs side by side and yields their results in the jobs' order.
-
-    Jobs are drawn as workers become free, so that few scenarios' data are held; what
-    is in flight when the caller stops is finished and dropped.
-    """
-    flying: deque[tuple[Work, Future[list[GroupRows]]]] = deque()
-    try:
-        for work, call in jobs:
-            flying.append((work, pool.submit(call)))
-            # One more than run at once: a worker never waits for this thread.
-            while len(flying) > workers:
-                first, future = flying.popleft()
-                yield first, future.result()
-        for first, future in flying:
-            yield first, future.result()
-    finally:
-        for _, future in flying:
-            future.cancel()
-
-
 def run_batch(
     batch: list[tuple[Cell, GroupKeys]],
     suite: Suite,
@@ -86,13 +55,20 @@ def run_batch(
     checkpoints: bool,
     metrics: MetricsTo | None = None,
 ) -> list[GroupRows]:
-    """Runs groups together; whatever goes wrong becomes their rows' reason."""
+    """Runs groups together; whatever goes wrong becomes their rows' reason.
+
+    What runs out of memory is tried again with half as many runs sharing a program,
+    down to one; its rows say so.
+    """
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
-    status, reason = "na", cells[0].undefined
-    if not reason:
+    if cells[0].undefined:
+        return without_result(batch, suite, "na", cells[0].undefined)
+    runner = RUNNERS[type(cells[0].method)]
+    together = len(cells) * len(cells[0].seeds)
+    narrower: dict[str, int] = {}
+    while True:
         try:
-            runner = RUNNERS[type(cells[0].method)]
-            return runner.run(
+            groups = runner.run(
                 cells,
                 suite,
                 data,
@@ -100,11 +76,38 @@ def run_batch(
                 steps=steps,
                 checkpoints=checkpoints,
                 writers=group_metrics(cells, keys, metrics),
+                **narrower,
             )
+            return [_warned(group) for group in groups] if narrower else groups
         except Exception as error:  # one group's failure never ends the benchmark
-            status, reason = "failed", f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}"
+            short = _lacks_memory(error)
         finally:
             give_back()
+        # Not above: there the error's frames still hold what filled the memory.
+        if not (short and runner.shares and together > 1):
+            return without_result(batch, suite, "failed", reason)
+        together = -(-together // 2)
+        narrower = {"most_at_once": together}
+        gc.collect()
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether it was the host's or the device's memory; XLA has no type for it."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _warned(group: GroupRows) -> GroupRows:
+    rows = [
+        row | {"warnings": [*row.get("warnings", ()), "memory"]} for row in group[0]
+    ]
+    return group._replace(rows=rows)
+
+
+def without_result(
+    batch: list[tuple[Cell, GroupKeys]], suite: Suite, status: str, reason: str
+) -> list[GroupRows]:
+    """Rows that say why there is nothing to say."""
     return [GroupRows(na_rows(c, suite, k, status, reason), {}, {}) for c, k in batch]
 
 

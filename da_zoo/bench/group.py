@@ -214,6 +214,7 @@ def run_groups(
     *,
     steps: int,
     checkpoints: bool = False,
+    most_at_once: int | None = None,
     writers: Sequence[MetricsWriter] = (),
 ) -> list[GroupRows]:
     """Trains and scores configurations of one method, as a sweep.
@@ -225,6 +226,7 @@ def run_groups(
         keys: of each, from :func:`group_keys`.
         steps: of training.
         checkpoints: keep what selection criteria need of each look.
+        most_at_once: runs that share a program at most, where memory is short.
         writers: of metrics; runs are numbered through the groups, seeds first.
 
     Returns:
@@ -263,6 +265,7 @@ def run_groups(
             steps=steps,
             batch_size=batch_size,
             workers=1,  # the runner has its own, and a row's width is its own matter
+            most_at_once=most_at_once,
             sweep=sweep,
             on_nonfinite="mark",
             on_metrics=recorder,

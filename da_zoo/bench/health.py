@@ -35,6 +35,7 @@ __all__ = [
 WARNINGS = {
     "inert": "adaptation does not change what a training step does to the encoder",
     "collapse": "predictions have fallen onto few classes",
+    "memory": "ran out of memory, so fewer runs shared a program: last digits differ",
 }
 """What a row's ``warnings`` may name, and what it means."""
 LEAST_ROWS = 4

@@ -2,21 +2,31 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from da_zoo.bench.estimate import Estimate, Planned, estimate, expected_cost
-from da_zoo.bench.execute import Work, command_of, in_order, keep_group, run_batch
+from da_zoo.bench.estimate import expected_cost
+from da_zoo.bench.execute import command_of, keep_group, run_batch
+from da_zoo.bench.group import GroupRows
 from da_zoo.bench.group_log import log_group
 from da_zoo.bench.group_metrics import MetricsTo
+from da_zoo.bench.launch.choice import (
+    Launch,
+    check_launch,
+    launcher_for,
+    order_of,
+)
+from da_zoo.bench.launch.job import Job, Task, Work
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.rendering import render
 from da_zoo.bench.rows import BROKEN
+from da_zoo.bench.stopping import Stop
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.workload import (
+    check_stale,
     finished,
     in_blocks,
     lay_out,
@@ -26,17 +36,9 @@ from da_zoo.bench.workload import (
 )
 from da_zoo.logs import CONSOLE, log_event
 from da_zoo.metrics_log import TensorBoardWriter
-from da_zoo.naming import check_names
 from da_zoo.scenarios import Suite
 
-__all__ = ["STALE", "WORKERS", "BenchResult", "preview", "run"]
-
-STALE = ("rerun", "keep")
-"""What may be done about rows of an older source of their method."""
-
-WORKERS = 2
-"""Batches of row groups in flight: while one trains, another compiles, and a small
-network's step leaves a core idle. Results do not depend on it; seconds do."""
+__all__ = ["BenchResult", "run"]
 
 
 class BenchResult(NamedTuple):
@@ -66,12 +68,14 @@ def run(
     data_dir: str | Path | None = None,
     precision: str | None = None,
     workers: int | None = None,
+    launch: Launch | None = None,
     shard: tuple[int, int] = (1, 1),
     retry_failed: bool = False,
     stale: str = "rerun",
     checkpoints: bool = False,
     progress: bool = True,
     tensorboard: str | Path | None = None,
+    stop: Stop | None = None,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
 
@@ -91,8 +95,10 @@ def run(
             command, or rows of other ones.
         data_dir: folder of the real data sets, for suites that need one.
         precision: of the encoder, "float32" or "bf16"; None means the suite's.
-        workers: row groups in flight at once; None means :data:`WORKERS`. Rows do not
-            depend on it, but their seconds do: 1 for timings.
+        workers: row groups in flight at once; None means 2, and for Ray as many as fit.
+            Rows do not depend on it, but their seconds do: 1 for timings.
+        launch: where they are run, and for how long at most; None means threads of
+            this process. ``workers`` goes before its own.
         shard: (i, n) runs the i-th of n shares of the plan, from 1; the folders are
             put together by ``da-zoo merge``.
         retry_failed: run groups again whose rows failed or ran out of time.
@@ -103,6 +109,8 @@ def run(
             every :data:`da_zoo.bench.progress.EVERY` seconds to the log (see
             :mod:`da_zoo.logs`).
         tensorboard: folder for TensorBoard's files, beside ``out/metrics``.
+        stop: listens to signals while row groups run, and ends the run by
+            :class:`da_zoo.bench.stopping.Stopped`; None leaves signals as they are.
 
     Returns:
         The leaderboard and where its report lies.
@@ -111,30 +119,34 @@ def run(
         ValueError: for unknown names, numbers out of range, unreadable data, or an
             ``out`` that cannot be written or belongs to something else.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
-    check_names([stale], STALE, "stale")
-    _check_checkpoints(checkpoints, stale)
     began = time.monotonic()
-    loaded, length, cells = lay_out(
-        suite,
-        methods=methods,
-        scenarios=scenarios,
-        seeds=seeds,
-        first_seed=first_seed,
-        label_fractions=label_fractions,
-        tracks=tracks,
-        budget=budget,
-        steps=steps,
-        data_dir=data_dir,
-        precision=precision,
-        shard=shard,
-    )
+    launch = launch or Launch()
+    if workers is not None:
+        launch = launch._replace(workers=workers)
+    check_launch(launch)
+    check_stale(stale, checkpoints)
+    choice: dict[str, Any] = {
+        "methods": None if methods is None else tuple(methods),
+        "scenarios": None if scenarios is None else tuple(scenarios),
+        "seeds": seeds,
+        "first_seed": first_seed,
+        "label_fractions": None if label_fractions is None else tuple(label_fractions),
+        "tracks": tuple(tracks),
+        "budget": budget,
+        "steps": steps,
+        "precision": precision,
+        "shard": shard,
+    }
+    loaded, length, cells = lay_out(suite, data_dir=data_dir, **choice)
     if tensorboard is not None:
         TensorBoardWriter(tensorboard)  # refused before anything is trained
-        tensorboard = Path(tensorboard)
+        tensorboard = Path(tensorboard).absolute()
+    metrics = MetricsTo(Path(out).absolute() / "metrics", tensorboard)
+    order = None
+    if launch.name != "serial":
+        names = list(dict.fromkeys(cell.method.name for cell in cells))
+        order = order_of(suite, choice, data_dir, names, checkpoints, metrics)
     store = RowStore.open(out)
-    metrics = MetricsTo(store.folder / "metrics", tensorboard)
     retry = BROKEN if retry_failed else ()
     if told_cost := expected_cost(cells, store.read()[0], length, retry):
         log_event("expected_cost", told_cost)
@@ -143,16 +155,40 @@ def run(
     )
     told_notes: set[str] = set()
     ran, failed = 0, 0
+    signals = stop or Stop()
+    place_of = {id(cell): place for place, cell in enumerate(cells)}
     with (
         bench_progress(CONSOLE, progress) as told,
-        ThreadPoolExecutor(workers or WORKERS, "row-group") as pool,
+        launcher_for(launch, order, loaded) as launcher,
+        # After the launcher has started: Ray has a handler of its own.
+        nullcontext() if stop is None else signals.listening(),
     ):
+        signals.in_flight = lambda: launcher.in_flight
         waiting = sum(not cell.undefined for cell in cells)  # n/a rows take no time
         told.expect(waiting)
 
-        def jobs() -> Iterator[tuple[Work, Any]]:
+        def keep(job: Job, results: list[GroupRows]) -> None:
+            nonlocal ran, failed
+            cell = job.work.batch[0][0]
+            command = command_of(cell, loaded, budget, length, data_dir)
+            # Runs trained together depend on their number in the last digit: all
+            # are run again, and what was there stays as it is.
+            for group in results:
+                if group.rows[0]["group"] in job.work.done:
+                    continue
+                with signals.writing():
+                    keep_group(group, command, store, checkpoints)
+                ran += 1
+                failed += any(row["status"] in BROKEN for row in group.rows)
+                name = f"{cell.scenario.name}: {cell.method.name}"
+                told.advance(name, 0 if cell.undefined else 1)
+                log_group(group.rows, told.done, told.total)
+
+        def jobs() -> Iterator[Job]:
             nonlocal waiting
             for scenario, own in in_blocks(cells):
+                if signals.asked():
+                    return
                 data, notes = scenario_data(scenario, own[0].seeds, data_dir)
                 tell(told_notes, notes)
                 prepared = with_keys(own, loaded, data, length)
@@ -164,35 +200,27 @@ def run(
                 waiting -= sum(k.group in done and not c.undefined for c, k in expected)
                 told.expect(waiting)
                 for batch in prepared:
-                    if any(keys.group not in done for _, keys in batch):
-                        work = Work(batch, done)
-                        yield (
-                            work,
-                            partial(
-                                run_batch,
-                                batch,
-                                loaded,
-                                data,
-                                length,
-                                checkpoints,
-                                metrics,
-                            ),
-                        )
+                    if all(keys.group in done for _, keys in batch):
+                        continue
+                    if signals.asked():
+                        return
+                    task = Task(
+                        tuple(place_of[id(cell)] for cell, _ in batch),
+                        tuple(keys.group for _, keys in batch),
+                    )
+                    call = partial(
+                        run_batch, batch, loaded, data, length, checkpoints, metrics
+                    )
+                    job = Job(Work(batch, done), task, call)
+                    if order is not None and batch[0][0].undefined:
+                        keep(job, call())  # nothing that a worker is needed for
+                    else:
+                        yield job
 
-        for work, results in in_order(pool, jobs(), workers or WORKERS):
-            cell = work.batch[0][0]
-            command = command_of(cell, loaded, budget, length, data_dir)
-            # Runs trained together depend on their number in the last digit: all
-            # are run again, and what was there stays as it is.
-            for group in results:
-                if group.rows[0]["group"] in work.done:
-                    continue
-                keep_group(group, command, store, checkpoints)
-                ran += 1
-                failed += any(row["status"] == "failed" for row in group.rows)
-                name = f"{cell.scenario.name}: {cell.method.name}"
-                told.advance(name, 0 if cell.undefined else 1)
-                log_group(group.rows, told.done, told.total)
+        for job, results in launcher.run(jobs()):
+            keep(job, results)
+        signals.in_flight = lambda: 0
+        signals.check()
     board, report, problems = render(out)
     for problem in problems:
         log_event("row_unreadable", str(problem), level="warning")
@@ -201,57 +229,3 @@ def run(
         "benchmark_finished", ran=ran, failed=failed, seconds=seconds, report=report
     )
     return BenchResult(board, report, ran, failed, tuple(problems))
-
-
-def preview(
-    suite: str | Path | Suite = "embedded",
-    *,
-    out: str | Path = "results",
-    data_dir: str | Path | None = None,
-    retry_failed: bool = False,
-    stale: str = "rerun",
-    checkpoints: bool = False,
-    **options: Any,
-) -> Estimate:
-    """Says what :func:`run` would run, and about how long; nothing is trained.
-
-    Args:
-        suite: as for :func:`run`, as are all others.
-        out: folder of rows, which need not be there; nothing is written.
-        data_dir: folder of the real data sets.
-        retry_failed: count failed groups as to be run.
-        stale: "rerun" or "keep".
-        checkpoints: count groups without checkpoints as to be run.
-        **options: those of :func:`run` that choose cells.
-
-    Raises:
-        ValueError: as :func:`run` does.
-    """
-    check_names([stale], STALE, "stale")
-    _check_checkpoints(checkpoints, stale)
-    loaded, length, cells = lay_out(suite, data_dir=data_dir, **options)
-    there = Path(out).is_dir() and any(Path(out).iterdir())
-    store = RowStore.open(out, create=False) if there else None
-    retry = BROKEN if retry_failed else ()
-    planned = []
-    for scenario, own in in_blocks(cells):
-        data, _ = scenario_data(scenario, own[0].seeds, data_dir)
-        batched = with_keys(own, loaded, data, length)
-        expected = [pair for batch in batched for pair in batch]
-        done = (
-            finished(store, expected, loaded, data, length, retry, stale)
-            if store
-            else set()
-        )
-        if checkpoints and store:
-            done = {group for group in done if store.has_checkpoints(group)}
-        planned += [Planned(cell, keys.group in done) for cell, keys in expected]
-    return estimate(planned, store.read()[0] if store else [], length)
-
-
-def _check_checkpoints(checkpoints: bool, stale: str) -> None:
-    if checkpoints and stale == "keep":
-        raise ValueError(
-            "checkpoints of rows that an older source made cannot be had: leave "
-            "checkpoints out, or stale='keep'"
-        )

@@ -6,6 +6,7 @@ group** is one method on one scenario, track, label fraction and configuration w
 all its seeds; it is written by one ``write`` and is complete or run again.
 """
 
+import errno
 import gc
 import json
 import os
@@ -27,13 +28,14 @@ from da_zoo.bench.rows import (
     strict_json,
 )
 from da_zoo.json_files import plain_texts, read_json
+from da_zoo.whole_files import sync_folder, whole_file, write_whole
 
 __all__ = ["Problem", "RowStore"]
 
 _MARKER = "da_zoo benchmark"
 _MANIFEST = "manifest.json"
 # Left behind by a kill while the folder is being made: ours, though no manifest yet.
-_MANIFEST_DRAFT = "manifest.json.tmp"
+_MANIFEST_DRAFT = re.compile(r"\.[0-9a-f]{8}\.tmp\.json")
 _ROWS = "rows.jsonl"
 _ABSENT = {"suite": "", "label_fraction": None, "reason": ""}
 _FLOAT16_LIMIT = float(np.finfo(np.float16).max)
@@ -108,11 +110,11 @@ class RowStore:
             else:
                 _check_empty(folder)
                 content = {"marker": _MARKER, "schema_version": SCHEMA_VERSION}
-                _write_whole(manifest, (json.dumps(content) + "\n").encode())
+                write_whole(manifest, json.dumps(content) + "\n")
             store = cls(folder)
             if not store.rows_path.exists():
                 store.rows_path.touch()
-                _sync_folder(folder)
+                sync_folder(folder)
             os.close(os.open(store.rows_path, os.O_WRONLY | os.O_APPEND))
         except OSError as error:
             raise ValueError(
@@ -164,11 +166,12 @@ class RowStore:
         finally:
             os.close(descriptor)
         if created:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         if written < len(data):
             raise OSError(
+                errno.ENOSPC,
                 f"{self.rows_path}: only {written} of {len(data)} bytes were written; "
-                "is the disk full? The group will be run again"
+                "is the disk full? The group will be run again",
             )
 
     def read(self) -> tuple[list[Row], list[Problem]]:
@@ -263,14 +266,9 @@ class RowStore:
     def _save(self, kind: str, group: str, arrays: Mapping[str, np.ndarray]) -> Path:
         path = self._path(kind, group)
         path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        with draft.open("wb") as file:
+        with whole_file(path) as draft, draft.open("wb") as file:
             halves = {name: _half(array) for name, array in arrays.items()}
             np.savez_compressed(file, **halves)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync_folder(path.parent)
         return path
 
     def load_logits(self, group: str) -> dict[str, np.ndarray]:
@@ -345,7 +343,8 @@ def _half(array: np.ndarray) -> np.ndarray:
 
 
 def _check_empty(folder: Path) -> None:
-    foreign = sorted(p.name for p in folder.iterdir() if p.name != _MANIFEST_DRAFT)
+    names = sorted(path.name for path in folder.iterdir())
+    foreign = [name for name in names if not _MANIFEST_DRAFT.fullmatch(name)]
     if foreign:
         raise ValueError(
             f"out='{folder}' is not empty ({', '.join(foreign[:3])}) and holds no "
@@ -372,23 +371,3 @@ def _check_manifest(manifest: Path) -> None:
             f"out='{manifest.parent}' has rows of schema version {version!r:.80}, this "
             f"da_zoo writes {SCHEMA_VERSION}: name a new folder"
         )
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    draft = path.with_name(path.name + ".tmp")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a new or renamed entry of the folder last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,13 +12,15 @@ from da_zoo.bench.staleness import is_stale, matching_stale
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.streams import same_width
 from da_zoo.logs import log_event
-from da_zoo.naming import choose
+from da_zoo.naming import check_names, choose
 from da_zoo.precision import PRECISIONS
 from da_zoo.scenarios import Scenario, ScenarioData, Suite, build, load_suite
 from da_zoo.scenarios.declared import declared
 from da_zoo.scenarios.resolve import explain_label_sets, resolve
 
 __all__ = [
+    "STALE",
+    "check_stale",
     "finished",
     "in_blocks",
     "lay_out",
@@ -30,6 +32,19 @@ __all__ = [
 BLOCK = 12
 """Methods that visit all scenarios before the next ones start: about as many as have
 their programs in memory at once (:data:`da_zoo.programs.MOST_PROGRAMS`)."""
+
+STALE = ("rerun", "keep")
+"""What may be done about rows of an older source of their method."""
+
+
+def check_stale(stale: str, checkpoints: bool) -> None:
+    """Refuses what cannot be had: checkpoints of what is not run again."""
+    check_names([stale], STALE, "stale")
+    if checkpoints and stale == "keep":
+        raise ValueError(
+            "checkpoints of rows that an older source made cannot be had: leave "
+            "checkpoints out, or stale='keep'"
+        )
 
 
 def lay_out(

@@ -1,10 +1,14 @@
 """``da-zoo bench``: runs the benchmark."""
 
 import argparse
+import os
+import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from da_zoo.commands.launching import add_options, launch_of, run_slurm
 from da_zoo.commands.shared import cache_programs, names, tensorboard_option
 from da_zoo.logs import log_event
 
@@ -131,6 +135,7 @@ def add(commands: Any) -> None:
     )
     tensorboard_option(bench)
     bench.add_argument("--no-progress", action="store_true", help="no progress bar")
+    add_options(bench)
     bench.set_defaults(run=run)
 
 
@@ -196,6 +201,7 @@ def benchmark(arguments: argparse.Namespace) -> Any:
     cache_programs()
     from da_zoo import bench
     from da_zoo.bench.plugins import import_method, registered
+    from da_zoo.bench.stopping import Stop
 
     own = [import_method(path) for path in arguments.method]
     with registered(own):
@@ -208,6 +214,8 @@ def benchmark(arguments: argparse.Namespace) -> Any:
             arguments.suite,
             **options,
             workers=arguments.workers,
+            launch=launch_of(arguments),
+            stop=Stop(),
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
             tensorboard=arguments.tensorboard,
@@ -216,7 +224,21 @@ def benchmark(arguments: argparse.Namespace) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark and prints the leaderboard."""
-    result = benchmark(arguments)
+    from da_zoo.bench.disk import disk_trouble
+    from da_zoo.bench.stopping import Stopped
+
+    if arguments.launcher == "slurm":
+        return run_slurm(arguments)
+    try:
+        result = benchmark(arguments)
+    except Stopped as stopped:
+        log_event("stopped", f"da-zoo: {stopped}", level="warning")
+        return _end(stopped.code)
+    except OSError as error:
+        if not (reason := disk_trouble(error, arguments.out)):
+            raise
+        log_event("disk", f"da-zoo: {reason}", level="error")
+        return _end(1)
     if arguments.plan:
         print(result.to_text())
         return 0
@@ -230,6 +252,15 @@ def run(arguments: argparse.Namespace) -> int:
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0
+
+
+def _end(code: int) -> int:
+    """Ends the process where threads still train, and would be waited for."""
+    if any(one.name.startswith("row-group") for one in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _with_baselines(

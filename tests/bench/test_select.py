@@ -6,8 +6,9 @@ import pytest
 from da_zoo.bench.criteria import CRITERIA
 from da_zoo.bench.execute import keep_group
 from da_zoo.bench.group import GroupRows
+from da_zoo.bench.preview import preview
 from da_zoo.bench.rendering import render
-from da_zoo.bench.run import preview, run
+from da_zoo.bench.run import run
 from da_zoo.bench.select import Judged, choose, judge, judged_of, selection_tables
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.tuned import tuned_tables

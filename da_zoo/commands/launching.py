@@ -1,0 +1,147 @@
+"""The options of ``da-zoo bench`` that say where row groups run."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_options", "launch_of", "run_slurm", "words_of"]
+
+_KEPT = (
+    "methods",
+    "scenarios",
+    "seeds",
+    "first_seed",
+    "label_fractions",
+    "tracks",
+    "budget",
+    "steps",
+    "device",
+    "precision",
+    "workers",
+    "stale",
+)
+_FLAGS = ("no_baselines", "retry_failed", "checkpoints")
+
+
+def add_options(bench: argparse.ArgumentParser) -> None:
+    """Adds them to the command's parser.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> add_options(parser)
+        >>> parser.parse_args([]).launcher
+        'serial'
+    """
+    options = bench.add_argument_group("where row groups run")
+    options.add_argument(
+        "--launcher",
+        default="serial",
+        metavar="serial|processes|ray|slurm",
+        help="threads of this process, worker processes, a Ray cluster, or an array "
+        "job of Slurm; default: serial",
+    )
+    options.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="end row groups trained together that take longer (processes and ray)",
+    )
+    options.add_argument(
+        "--address",
+        default="local",
+        metavar="auto|local|HOST:PORT",
+        help="of the Ray cluster; local, the default, starts one for this call",
+    )
+    options.add_argument(
+        "--cpus-per-group",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="what Ray reserves for row groups trained together; default: 1",
+    )
+    options.add_argument(
+        "--gpus-per-group", type=float, default=0.0, metavar="N", help="default: 0"
+    )
+    options.add_argument(
+        "--slurm-tasks",
+        type=int,
+        default=4,
+        metavar="N",
+        help="of the array job, each a share; default: 4. --plan prints the script",
+    )
+    options.add_argument("--slurm-partition", metavar="NAME")
+    options.add_argument("--slurm-time", metavar="H:MM:SS")
+    options.add_argument(
+        "--slurm-cpus", type=int, default=2, metavar="N", help="of a task; default: 2"
+    )
+    options.add_argument(
+        "--slurm-gpus", type=int, default=0, metavar="N", help="of a task; default: 0"
+    )
+
+
+def launch_of(arguments: argparse.Namespace) -> Any:
+    """Returns what they ask for, a :class:`da_zoo.bench.launch.Launch`."""
+    from da_zoo.bench.launch import Launch
+
+    return Launch(
+        arguments.launcher,
+        timeout=arguments.timeout,
+        address=arguments.address,
+        cpus_per_group=arguments.cpus_per_group,
+        gpus_per_group=arguments.gpus_per_group,
+    )
+
+
+def words_of(arguments: argparse.Namespace) -> list[str]:
+    """Returns the command of a share: what chooses rows, as it was given.
+
+    Args:
+        arguments: parsed, of ``da-zoo bench``.
+    """
+    suite = arguments.suite
+    if Path(suite).suffix == ".toml":
+        suite = str(Path(suite).absolute())
+    words = [sys.executable, "-m", "da_zoo", "bench", "--suite", suite]
+    for path in arguments.method:
+        words += ["--method", path]
+    for name in _KEPT:
+        if (value := getattr(arguments, name)) is not None:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    if arguments.data is not None:
+        words += ["--data", str(Path(arguments.data).absolute())]
+    words += [f"--{name.replace('_', '-')}" for name in _FLAGS if vars(arguments)[name]]
+    return [*words, "--no-progress"]
+
+
+def run_slurm(arguments: argparse.Namespace) -> int:
+    """Submits the benchmark as an array job, or with --plan prints its script.
+
+    Raises:
+        ValueError: for --shard, or options that no array job has.
+    """
+    from da_zoo.bench.launch.slurm import SlurmJob, merge_command, render_script, submit
+
+    if arguments.shard != (1, 1) or arguments.timeout is not None:
+        raise ValueError(
+            "--launcher slurm makes the shards itself, and --slurm-time limits them: "
+            "leave --shard and --timeout out"
+        )
+    job = SlurmJob(
+        arguments.slurm_tasks,
+        arguments.slurm_partition,
+        arguments.slurm_time,
+        arguments.slurm_cpus,
+        arguments.slurm_gpus,
+    )
+    out = Path(arguments.out).absolute()
+    script = render_script(job, words_of(arguments), out)
+    if arguments.plan:
+        print(script, end="")
+        return 0
+    number = submit(script, out)
+    print(f"Submitted job {number}: {job.tasks} shares of {out / 'job.sh'}")
+    print(f"A share that is ended continues: sbatch {out / 'job.sh'}")
+    print(f"When all are done: {merge_command(job, out)}")
+    return 0

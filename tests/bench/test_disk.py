@@ -1,0 +1,113 @@
+"""A full or read-only disk: one line, nothing harmed, and the same command goes on."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from da_zoo import whole_files
+from da_zoo.bench import render
+from da_zoo.bench.store import RowStore
+from da_zoo.cli import main
+from da_zoo.whole_files import whole_file
+from tests.bench.fake_rows import make_rows
+
+LIMITED = """
+import resource, signal, sys
+from da_zoo.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def refuse(number):
+    def raising(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    return raising
+
+
+def bench(scenarios, out, limit=2**40):
+    pytest.importorskip("resource")
+    words = "bench --budget smoke --tracks U --no-progress --methods coral,unadapted"
+    words += f" --scenarios {scenarios} --out {out}"
+    return subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_harms_no_row_and_the_command_continues(tmp_path):
+    out = tmp_path / "out"
+    assert bench("plain_to_rot30", out).returncode == 0
+    before = (out / "rows.jsonl").read_bytes()
+    both = "plain_to_rot30,plain_to_over07"
+    # Room for a part of the next group: the worst that can be.
+    full = bench(both, out, len(before) + 700)
+    assert full.returncode == 1, full.stderr
+    (line,) = [one for one in full.stderr.splitlines() if one.startswith("da-zoo:")]
+    assert line.startswith(f"da-zoo: {out} cannot be written (")
+    assert line.endswith("and the same command continues")
+    assert "Traceback" not in full.stderr
+    assert (out / "rows.jsonl").read_bytes().startswith(before)
+    assert not list(out.glob("**/*.tmp"))
+    again = bench(both, out)
+    assert again.returncode == 0, again.stderr
+    rows, torn = RowStore.open(out).read()
+    assert len(rows) == 4 and {row["status"] for row in rows} == {"ok"}
+    assert len(torn) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_folder_that_cannot_be_made_is_bad_input(
+    number, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse(number))
+    words = ["bench", "--methods", "unadapted", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert f"cannot be written ({os.strerror(number)})" in told[-1]
+    assert "name a folder that you may write to" in told[-1]
+
+
+def test_reports_are_written_whole_or_not_at_all(monkeypatch, tmp_path):
+    store = RowStore.open(tmp_path)
+    groups = {}
+    for row in make_rows(seeds=2):
+        groups.setdefault(row["group"], []).append(row)
+    (first, *others) = groups.values()
+    store.append_group(first)
+    render(tmp_path)
+    names = [f"leaderboard.{kind}" for kind in ("json", "csv", "md", "tex")]
+    names.append("report.html")
+    before = {name: (tmp_path / name).read_bytes() for name in names}
+    for own in others[:5]:
+        store.append_group(own)
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_files.os, "fsync", refuse(errno.ENOSPC))
+        with pytest.raises(OSError, match="No space left"):
+            render(tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in names} == before
+    assert not list(tmp_path.glob("*.tmp"))
+    render(tmp_path)
+    after = {name: (tmp_path / name).read_bytes() for name in names}
+    assert all(after[name] != before[name] for name in names[:3])
+
+
+def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
+        file.write("ne")
+        file.flush()
+        raise KeyboardInterrupt
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+    assert path.read_text() == "old"
+    with whole_file(path, "wb") as file:
+        file.write(b"new")
+    assert path.read_text() == "new"
