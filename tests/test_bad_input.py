@@ -10,6 +10,7 @@ import scipy.sparse
 from PIL import Image
 
 from da_zoo import ArrayData, DomainAdapter, network_by_name
+from da_zoo.bench.export import export_rows
 from da_zoo.bench.store import RowStore
 from da_zoo.data.archives import extract
 from da_zoo.data.checks import check_features, check_labels
@@ -146,6 +147,13 @@ def test_the_estimator():
         DomainAdapter(network=network, seed=-1).fit(X, y, X)
     with pytest.raises(ValueError, match="learning_rate"):
         non_negative("learning_rate", 10**400)
+
+
+@pytest.mark.parametrize("values", [(10**30, 1), (10**400, 0.5), ("auto", 1)])
+def test_fields_of_any_size_are_exported(tmp_path, values):
+    rows = [{"own": value} for value in values]
+    for kind in ("csv", "parquet"):
+        assert export_rows(rows, tmp_path / f"rows.{kind}") == 2
 
 
 def test_rows_of_text_stay_rows(tmp_path):
