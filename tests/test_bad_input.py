@@ -58,6 +58,11 @@ def test_no_network_of_a_billion_layers_is_built(field, value, told):
         ("scenarios = [1]\ndefaults_from = 'embedded'", "needs a name"),
         ("label_fractions = [{}]\ndefaults_from = 'embedded'", "scenarios"),
         ("defaults = 3", "defaults must be a table"),
+        (
+            "defaults = {network = 1, steps = 1, batch_size = 1}\n"
+            "pairs = [{domains = [{}, {}]}]",
+            "unhashable",
+        ),
         ("[domains.a]\nfile = 'a.csv'\ndrop = {}", "is a table where"),
         ("#" * (2**20 + 1), "over 1048576 bytes"),
     ],

@@ -274,7 +274,7 @@ def load_suite(name: str | Path) -> Suite:
     shipped = path.parent == FOLDER
     try:
         return _suite(table, path, shipped)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # a table where a name should be, say
         told = str(error)
         if len(told) > LONGEST_MESSAGE:  # it holds what the file has there
             told = told[:LONGEST_MESSAGE] + " ..."
