@@ -82,8 +82,12 @@ def _as_it_is(value: Any) -> Any:
 
 def _column(values: list[Any]) -> pa.Array:
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} and kinds != {int}:
-        return pa.array(values, pa.float64())
-    if len(kinds) > 1:  # "auto" in one row and a number in another
-        values = [None if value is None else str(value) for value in values]
-    return pa.array(values)
+    try:
+        if kinds <= {int, float} and kinds != {int}:
+            return pa.array(values, pa.float64())
+        if len(kinds) <= 1:
+            return pa.array(values)
+    except (OverflowError, pa.ArrowException):
+        pass  # integers of any length, in a field that is nobody's
+    # "auto" in one row and a number in another
+    return pa.array([None if value is None else str(value) for value in values])

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         model = load(arguments.model)
     except FileNotFoundError as error:
         raise ValueError(str(error)) from None
-    values, _ = model.logits(model.encode(arguments.rows))
+    values = model.values(arguments.rows)
     # Everything is predicted before a file is opened: an error leaves none behind.
     if model.continuous:
         lines = [["prediction"], *([f"{value:.6g}"] for value in values[:, 0])]

@@ -25,6 +25,11 @@ LARGEST_WIDTH = 2**24
 MOST_LAYERS = 1024
 LAYERS = ("blocks", "depth", "heads")
 """Options of networks that say how often something is built."""
+UNTRACEABLE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
 LARGEST_ARRAY = 2**34
 """Bytes of an array on the way to a prediction: 16 GiB, of a batch."""
 
@@ -90,7 +95,8 @@ def check_program(model: AdaptedModel) -> None:
         model: with a stranger's spec and weights.
 
     Raises:
-        ValueError: if some array would be larger than :data:`LARGEST_ARRAY`.
+        ValueError: if some array would be larger than :data:`LARGEST_ARRAY`; whatever
+            networks raise whose weights have other shapes.
     """
     dtype = np.dtype(model.spec.trained.get("dtype", "float32"))
     rows = jax.ShapeDtypeStruct((PREDICTION_BATCH, *model.spec.shape), dtype)
@@ -100,8 +106,8 @@ def check_program(model: AdaptedModel) -> None:
             program = jax.make_jaxpr(
                 lambda state, x: model.adapter.predict(state, x, domain="target")
             )(model.state, rows)
-    except Exception:
-        return  # weights that do not fit, say: running it will tell
+    except UNTRACEABLE:
+        return  # a loop that ends by what it computes, say
     largest = max(_sizes(program.jaxpr), default=0)
     if largest > LARGEST_ARRAY:
         raise ValueError(

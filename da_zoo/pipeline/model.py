@@ -161,6 +161,20 @@ class AdaptedModel(NamedTuple):
             values = values * self.spec.spread + self.spec.centre
         return values, np.asarray(predicted.features)
 
+    def values(self, rows: Any) -> Float[np.ndarray, "n k"]:
+        """Returns the logits of raw rows, or a regression's values.
+
+        Raises:
+            ValueError: see :meth:`encode`; if the model's are not finite.
+        """
+        values, _ = self.logits(self.encode(rows))
+        if bad := int((~np.isfinite(values)).any(axis=1).sum()):
+            raise ValueError(
+                f"the model's answers to {bad} of {len(values)} rows are not finite: "
+                "its weights, or the rows, are too large"
+            )
+        return values
+
     def predict(self, rows: Any) -> Shaped[np.ndarray, " n"]:
         """Returns names of classes, as text, or values [n].
 
@@ -170,7 +184,7 @@ class AdaptedModel(NamedTuple):
         Raises:
             ValueError: see :meth:`encode`.
         """
-        values, _ = self.logits(self.encode(rows))
+        values = self.values(rows)
         if self.continuous:
             return values[:, 0]
         return np.array(self.classes)[values.argmax(1)]
@@ -183,7 +197,7 @@ class AdaptedModel(NamedTuple):
         """
         if self.continuous:
             raise ValueError("a regression has no probabilities; use predict")
-        return softmax(self.logits(self.encode(rows))[0], axis=1)
+        return softmax(self.values(rows), axis=1)
 
     def transform(self, rows: Any) -> Float[np.ndarray, "n d"]:
         """Returns the adapted features [n, d]."""

@@ -274,10 +274,13 @@ def load_suite(name: str | Path) -> Suite:
     shipped = path.parent == FOLDER
     try:
         return _suite(table, path, shipped)
-    except ValueError as error:
-        if len(str(error)) > LONGEST_MESSAGE:  # it holds what the file has there
-            raise ValueError(f"{error}"[:LONGEST_MESSAGE] + " ...") from None
-        raise
+    except (TypeError, ValueError) as error:  # a table where a name should be, say
+        told = str(error)
+        if len(told) > LONGEST_MESSAGE:  # it holds what the file has there
+            told = told[:LONGEST_MESSAGE] + " ..."
+        if path.name not in told and "scenario" not in told:
+            told = f"{path.name}: {told}"
+        raise ValueError(told) from None
 
 
 def _defaults(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
