@@ -1,5 +1,8 @@
 """Writes and reads the checkpoints of one compiled group of runs, through Orbax."""
 
+import contextlib
+import hashlib
+import json
 import logging
 import threading
 import warnings
@@ -26,9 +29,6 @@ from da_zoo.sharding import Layout, replicated
 from da_zoo.types import TrainState
 
 __all__ = ["Keeper", "Position", "Resumed"]
-
-LOWEST = -1e30
-"""The score of a state that has none: JSON knows no minus infinity."""
 
 _ONE_WRITER = threading.Lock()
 _in_flight: list[Any] = []
@@ -83,22 +83,28 @@ class Keeper:
         self._told_of_failure = False
         if jax.process_index() == 0:
             claim_folder(Path(settings.folder))
+        self._scores: dict[int, float] = {}
         self._manager = self._open()
+        if settings.keep_best is not None:
+            self._scores.update(self._known_scores())
 
     def _open(self) -> Any:
         import orbax.checkpoint as ocp
-        from orbax.checkpoint.checkpoint_managers import preservation_policy as policy
 
         _quiet_orbax()
-        stay: list[Any] = [policy.LatestN(self.settings.keep)]
-        if self.settings.keep_best is not None:
-            stay.append(policy.BestN(get_metric_fn=_score_of, n=1))
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policy.AnyPreservationPolicy(stay),
-            best_fn=_score_of,
+            preservation_policy=_NewestAndBest(self.settings.keep, self._scores),
             cleanup_tmp_directories=True,
         )
         return ocp.CheckpointManager(self.folder, options=options)
+
+    def _known_scores(self) -> dict[int, float]:
+        """Of what is there already; a damaged one has none."""
+        found = {}
+        for number in self._manager.all_steps():
+            with contextlib.suppress(Exception):
+                found[number] = float(self._told(number)["score"])
+        return found
 
     def _whole(self, values: np.ndarray) -> jax.Array:
         if self._layout is None:
@@ -156,11 +162,14 @@ class Keeper:
             "failures": list(failures),
             "score": score,
         }
+        told["content"] = _digest(told)
         curves = {
             short: self._whole(history[name])
             for short, name in numbered.items()
             if history[name].size
         }
+        if score is not None:
+            self._scores[position.number] = score
         try:
             with _ONE_WRITER:
                 _finish_others(self._manager)
@@ -172,7 +181,6 @@ class Keeper:
                         state=ocp.args.StandardSave(arrays | curves),
                         told=ocp.args.JsonSave(told),
                     ),
-                    metrics={"score": LOWEST if score is None else score},
                     force=True,
                 )
         except Exception as error:  # Orbax raises whatever its threads met
@@ -272,17 +280,8 @@ class Keeper:
 
         args = ocp.args.Composite(told=ocp.args.JsonRestore())
         told: dict[str, Any] = self._manager.restore(number, args=args)["told"]
-        wanted = {
-            "identity": dict,
-            "position": list,
-            "arrays": dict,
-            "marks": dict,
-            "history": dict,
-            "failures": list,
-        }
-        for name, kind in wanted.items():
-            if not isinstance(told.get(name), kind):
-                raise ValueError(f"its {name} is no {kind.__name__}")
+        if not isinstance(told, dict) or told.pop("content", None) != _digest(told):
+            raise ValueError("its description is not what was written")
         return told
 
     def _read(
@@ -324,8 +323,30 @@ class Keeper:
         )
 
 
-def _score_of(metrics: Any) -> float:
-    return float(metrics["score"])
+def _digest(told: Mapping[str, Any]) -> str:
+    text = json.dumps(told, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _NewestAndBest:
+    """Which checkpoints stay; Orbax's own rules would read files that may be damaged.
+
+    Args:
+        keep: how many of the newest.
+        scores: by step; grows while training runs.
+    """
+
+    def __init__(self, keep: int, scores: Mapping[int, float]) -> None:
+        self._keep, self._scores = keep, scores
+
+    def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
+        """Answers for each of them."""
+        del context
+        steps = [one.step for one in checkpoints]
+        stay = set(sorted(steps)[-self._keep :])
+        if scored := [step for step in steps if step in self._scores]:
+            stay.add(max(scored, key=self._scores.__getitem__))
+        return [step in stay for step in steps]
 
 
 def _finish_others(manager: Any) -> None:
@@ -341,11 +362,13 @@ def _finish_others(manager: Any) -> None:
 
 def _quiet_orbax() -> None:
     """Leaves out what Orbax logs of failures: they are told once, in a line."""
-    logger = logging.getLogger("absl")
-    if not any(isinstance(f, _NotOrbax) for f in logger.filters):
-        logger.addFilter(_NotOrbax())
+    for name in ("absl", "asyncio"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(f, _NotOrbax) for f in logger.filters):
+            logger.addFilter(_NotOrbax())
 
 
 class _NotOrbax(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return "orbax" not in record.pathname
+        told = f"{record.pathname} {record.getMessage()} {record.exc_info}"
+        return not any(word in told for word in ("orbax", "OCDBT"))
