@@ -1,17 +1,14 @@
 """``fit``: trains a recipe, a sweep's points and seeds together, in the right loop."""
 
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import PyTree, Shaped
 
 from da_zoo.checkpoint.identity import identity
 from da_zoo.checkpoint.keeper import Keeper
@@ -19,9 +16,10 @@ from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.checkpoint.settings import Checkpointing, check_checkpointing
 from da_zoo.compose import is_refreshing
 from da_zoo.data.arrays import ArrayData, in_memory, on_demand
-from da_zoo.data.batches import as_inputs, gather_batch
 from da_zoo.distributed import telling_losses
-from da_zoo.feed import Seeds, place, resolve_pools
+from da_zoo.feed import Seeds, resolve_pools
+from da_zoo.fit_plan import phase_steps, plan_runs, shapes_of
+from da_zoo.fit_result import FitResult
 from da_zoo.groups import deal_out, joined, stacked
 from da_zoo.phases import (
     Job,
@@ -31,7 +29,6 @@ from da_zoo.phases import (
     Trained,
     run_phases,
 )
-from da_zoo.programs import Plan, initialise_function, plan_loop
 from da_zoo.progress import training_bar
 from da_zoo.requirements import check_fit
 from da_zoo.sharding import Layout, check_mesh, sharded_update
@@ -40,50 +37,12 @@ from da_zoo.stopping import stop_on_signals
 from da_zoo.sweep import (
     GROUP_MEMORY,
     SweepLike,
-    group_width,
     resolve_sweep,
 )
 from da_zoo.threads import one_at_a_time, side_by_side, worker_count
-from da_zoo.types import Adapter, Batch, Key, Phase, Predictions, Recipe, TrainState
+from da_zoo.types import Key, Phase, Recipe
 
 __all__ = ["FitResult", "NonFiniteLossError", "fit", "phase_steps"]
-
-
-class FitResult(NamedTuple):
-    """What training leaves. Arrays lead with ``axes``, of which there may be none."""
-
-    state: TrainState
-    adapter: Adapter
-    """The last phase's adapter; ``predict`` uses it."""
-    history: dict[str, np.ndarray]
-    """"phase/metric" -> [*axes, steps]."""
-    finite: np.ndarray
-    """bool [*axes]: whether every metric of every step was finite."""
-    compile_seconds: float
-    fit_seconds: float
-    """Without compilation."""
-    plan: Plan
-    failures: tuple[str, ...] = ()
-    """What went non-finite, where ``on_nonfinite="mark"``."""
-    axes: dict[str, tuple[Any, ...]] = {}  # noqa: RUF012
-    """Names and values of the leading axes: the sweep's, then "seed"."""
-    width: int = 0
-    """How many runs shared a program; 0 where there was one without an axis."""
-    best: TrainState | None = None
-    """Where ``Checkpointing.keep_best`` was highest, of each group of runs."""
-
-    def predict(
-        self, x: PyTree[Shaped[Any, "n ..."]], *, domain: str = "target"
-    ) -> Predictions:
-        """Predicts rows; every run of a sweep or seed axis predicts the same rows."""
-        pool = jax.tree.map(as_inputs, x)
-
-        def run(state: TrainState) -> Predictions:
-            return self.adapter.predict(state, pool, domain=domain)
-
-        for _ in range(self.finite.ndim):
-            run = jax.vmap(run)
-        return run(self.state)
 
 
 def fit(
@@ -228,8 +187,8 @@ def fit(
     lengths = phase_steps(recipe, steps)
     threads = worker_count(workers)
     # All phases: what is wrong with a later one is said before the first has trained.
-    shapes = [_shapes(phase, job) for phase in recipe]
-    plan, width = _plan(
+    shapes = [shapes_of(phase, job) for phase in recipe]
+    plan, width = plan_runs(
         recipe,
         shapes[0],
         job,
@@ -312,73 +271,3 @@ def _with_updates(recipe: Recipe, wrap: Callable[[Any], Any]) -> Recipe:
         )
         for phase in recipe
     )
-
-
-def phase_steps(recipe: Recipe, steps: int) -> list[int]:
-    """Shares ``steps`` out among the training phases, exactly and in order.
-
-    Example:
-        >>> from da_zoo import methods, network_by_name
-        >>> recipe = methods.fine_tuning(network_by_name("mlp"), classes=2)
-        >>> phase_steps(recipe, 1000)
-        [600, 400]
-    """
-    shares = np.array([0.0 if p.steps is not None else p.share for p in recipe])
-    ends = np.rint(np.cumsum(shares) / max(shares.sum(), 1e-12) * steps).astype(int)
-    own = np.diff(ends, prepend=0)
-    return [
-        int(n) if p.steps is None else p.steps for p, n in zip(recipe, own, strict=True)
-    ]
-
-
-def _shapes(phase: Phase, job: Job) -> tuple[TrainState, Batch]:
-    """A phase's first state and batch, as shapes, of one seed: nothing is computed.
-
-    By way of a jitted function, which remembers its traces from one fit to the next.
-    """
-    width = job.key.shape[0] if job.key.ndim else 0
-    one_row = {name: np.zeros(1, int) for name in phase.uses}
-    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
-    key, size = job.key[0] if width else job.key, job.batch_size
-    state = initialise_function(False).eval_shape(
-        phase.adapter.init, key, streams, size
-    )
-    index = jnp.zeros(size, jnp.int32)
-    batch = jax.eval_shape(gather_batch, streams, dict.fromkeys(streams, index))
-    return state, batch
-
-
-def _plan(
-    recipe: Recipe,
-    shapes: tuple[TrainState, Batch],
-    job: Job,
-    points: int,
-    loop: str,
-    seeds_mode: str,
-    memory: int,
-    threads: int,
-    most_at_once: int | None,
-    *,
-    swept: bool,
-) -> tuple[Plan, int]:
-    """One plan for all phases, by the first one's step (they share the network)."""
-    state, batch = shapes
-    width = job.key.shape[0] if job.key.ndim else 0
-    update = recipe[0].adapter.update
-    plan = plan_loop(update, state, batch, loop, seeds_mode)
-    members = points * max(width, 1)
-    if not swept and not width:
-        return plan, 0
-    if plan.seeds == "sequential":
-        return plan, members  # one at a time: no batch to fit into memory
-    each = min(-(-members // threads), most_at_once or members)
-    if plan.seeds == "map":
-        return plan, each
-    fitting = group_width(members, update, state, batch, memory // threads)
-    if fitting < each:
-        warnings.warn(
-            f"{each} runs at once would not fit into memory={memory} bytes: they are "
-            f"trained in groups of {fitting}",
-            stacklevel=3,
-        )
-    return plan, min(each, fitting)
