@@ -102,7 +102,6 @@ def dispatches(plan: Plan, steps: int) -> list[tuple[Plan, int]]:
     return written_out + [(single, first) for first in range(whole, steps)]
 
 
-@functools.lru_cache(maxsize=512)
 def advance_function(
     update: Callable[..., Any], plan: Plan, grouped: bool, layout: Layout | None = None
 ) -> Any:
@@ -110,6 +109,14 @@ def advance_function(
 
     On several devices ``update`` is one of :func:`da_zoo.sharding.sharded_update`.
     """
+    # Not cached here: an argument that is left out would make another entry.
+    return _advance_function(update, plan, grouped, layout)
+
+
+@functools.lru_cache(maxsize=512)
+def _advance_function(
+    update: Callable[..., Any], plan: Plan, grouped: bool, layout: Layout | None
+) -> Any:
     if plan.loop == "scan":
         one_seed = chunk_function(update)
     else:
@@ -148,12 +155,16 @@ def advance_function(
     return jax.jit(run, donate_argnums=0)
 
 
-@functools.lru_cache(maxsize=16)
 def initialise_function(grouped: bool, layout: Layout | None = None) -> Any:
     """Jits ``(init, keys, streams) -> state``, which lies as ``layout`` says.
 
     ``init`` is a Partial: its hparams are traced, one program serves all their values.
     """
+    return _initialise_function(grouped, layout)
+
+
+@functools.lru_cache(maxsize=16)
+def _initialise_function(grouped: bool, layout: Layout | None) -> Any:
 
     def one_seed(init: Any, key: Any, streams: Any, size: int) -> TrainState:
         index = jnp.arange(size) % jnp.maximum(size, 1)

@@ -35,7 +35,7 @@ __all__ = ["Problem", "RowStore"]
 _MARKER = "da_zoo benchmark"
 _MANIFEST = "manifest.json"
 # Left behind by a kill while the folder is being made: ours, though no manifest yet.
-_MANIFEST_DRAFT = re.compile(r"\.[0-9a-f]{8}\.tmp\.json")
+_MANIFEST_DRAFT = re.compile(r"manifest\.json\.tmp|\.[0-9a-f]{8}\.tmp\.json")
 _ROWS = "rows.jsonl"
 _ABSENT = {"suite": "", "label_fraction": None, "reason": ""}
 _FLOAT16_LIMIT = float(np.finfo(np.float16).max)

@@ -111,6 +111,8 @@ def words_of(arguments: argparse.Namespace) -> list[str]:
             words += [f"--{name.replace('_', '-')}", text]
     if arguments.data is not None:
         words += ["--data", str(Path(arguments.data).absolute())]
+    if arguments.tensorboard is not None:
+        words += ["--tensorboard", str(Path(arguments.tensorboard).absolute())]
     words += [f"--{name.replace('_', '-')}" for name in _FLAGS if vars(arguments)[name]]
     return [*words, "--no-progress"]
 

@@ -102,12 +102,11 @@ def test_reports_are_written_whole_or_not_at_all(monkeypatch, tmp_path):
 def test_a_file_that_is_there_stays_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
-        file.write("ne")
-        file.flush()
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as draft:
+        draft.write_text("ne")
         raise KeyboardInterrupt
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
     assert path.read_text() == "old"
-    with whole_file(path, "wb") as file:
-        file.write(b"new")
+    with whole_file(path) as draft:
+        draft.write_bytes(b"new")
     assert path.read_text() == "new"

@@ -100,6 +100,7 @@ def test_every_option_of_the_benchmark_is_passed_on_or_left_out_on_purpose():
     words += " --first-seed 1 --label-fractions 1 --tracks U --budget smoke --steps 3"
     words += " --out o --data d --device cpu --precision bf16 --workers 1 --shard 1/2"
     words += " --retry-failed --stale keep --plan --checkpoints --suite embedded"
+    words += " --tensorboard t"
     given = vars(parser.parse_args(words.split()))
     own = {name for name in given if name.startswith("slurm_")}
     own |= {"launcher", "timeout", "address", "cpus_per_group", "gpus_per_group"}

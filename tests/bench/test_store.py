@@ -218,8 +218,9 @@ def test_a_read_only_folder_is_refused(tmp_path, monkeypatch):
         RowStore.open(tmp_path / "out")
 
 
-def test_a_kill_while_the_folder_is_made_is_survived(tmp_path):
-    (tmp_path / "manifest.json.tmp").write_text('{"mark')
+@pytest.mark.parametrize("draft", ["manifest.json.tmp", ".0123abcd.tmp.json"])
+def test_a_kill_while_the_folder_is_made_is_survived(draft, tmp_path):
+    (tmp_path / draft).write_text('{"mark')
     assert RowStore.open(tmp_path).read() == ([], [])
 
 
