@@ -222,6 +222,12 @@ def test_the_examples_of_the_streaming_page_run(capsys):
     assert joined.startswith("(12, 8, 8, 3) ArrayRecordPool(")
 
 
+def test_the_python_of_the_checkpoints_page_runs(capsys):
+    for block in blocks("docs/checkpoints.md", "python"):
+        exec(block, {})
+    assert capsys.readouterr().out == "(60,) True\n"
+
+
 def test_the_examples_of_the_monitoring_page_run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     listening, own, weights_and_biases, ml_flow = blocks("docs/monitoring.md", "python")
