@@ -22,6 +22,11 @@ EXIT_LOST = 75
 """What a process ends with that has lost another: "try again" in sysexits.h."""
 
 
+LOST = ("UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "Gloo", "NCCL", "onnection")
+"""What XLA's errors hold where communication failed: others are of the program, and
+would come again."""
+
+
 class ProcessLostError(RuntimeError):
     """Another process has ended; training cannot go on without it."""
 
@@ -127,7 +132,7 @@ def telling_losses(what: str, folder: object = None) -> Iterator[None]:
         yield
     except jax.errors.JaxRuntimeError as error:
         text = str(error)
-        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in text:
+        if jax.process_count() == 1 or not any(word in text for word in LOST):
             raise
         then = (
             "there is no checkpoint: training begins anew"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,7 +14,11 @@ from jax.sharding import Mesh
 from da_zoo.checkpoint.identity import identity
 from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
-from da_zoo.checkpoint.settings import Checkpointing, check_checkpointing
+from da_zoo.checkpoint.settings import (
+    Checkpointing,
+    check_checkpointing,
+    claim_everywhere,
+)
 from da_zoo.compose import is_refreshing
 from da_zoo.data.arrays import ArrayData, in_memory, on_demand
 from da_zoo.distributed import telling_losses
@@ -207,6 +212,8 @@ def fit(
         for members, own in groups
         for number in (range(width) if one_by_one else [None])
     ]
+    if checkpoint is not None:
+        claim_everywhere(Path(checkpoint.folder))
     began = time.perf_counter()
     total = sum(lengths) * len(units)
     with (
@@ -228,6 +235,7 @@ def fit(
                     loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,
                     width=width,
                     number=number,
+                    every=checkpoint.every,
                 )
                 own = own._replace(
                     keeper=Keeper(

@@ -73,9 +73,13 @@ def run_phases(
         function = initialise_function(seeds.grouped, layout)
         return feed, function, (first, key_weights, feed.streams)
 
+    shapes: dict[int, Any] = {}
+
     def structure(number: int) -> Any:
-        _, function, own = begin(number)
-        return function.eval_shape(*own, job.batch_size)
+        if number not in shapes:  # kept: a phase's inputs lie on the device but once
+            _, function, own = begin(number)
+            shapes[number] = function.eval_shape(*own, job.batch_size)
+        return shapes[number]
 
     resumed = job.keeper.newest(structure) if job.keeper else None
     state: TrainState | None = None
@@ -89,6 +93,8 @@ def run_phases(
             if done == length and number < len(recipe) - 1:
                 continue
         feed, function, own = begin(number)
+        if job.keeper is not None:
+            shapes[number] = function.eval_shape(*own, job.batch_size)
         if resumed is None or number > resumed.position.phase:
             init = watch.compile(function, *own, static=(job.batch_size,))
             fresh = init(*own)
@@ -120,20 +126,22 @@ def run_phases(
 
 
 def _bounds(
-    length: int, epoch: int, chunk: int, every: int = 0
+    length: int, epoch: int, chunk: int, every: int = 0, already: int = 0
 ) -> list[tuple[int, int]]:
-    """First and last step of every chunk; none goes past the end of an ``epoch``.
+    """First and last step of every chunk from ``already`` on.
 
-    Nor past a checkpoint's step, so that a training that is taken up there has the same
-    chunks as one that never ended.
+    None goes past the end of an ``epoch``, nor past a checkpoint's step, so that a
+    training that is taken up there has the same chunks as one that never ended.
 
     Example:
         >>> _bounds(450, 0, 200)
         [(0, 200), (200, 400), (400, 450)]
+        >>> _bounds(90, 0, 200, every=50, already=40)
+        [(40, 50), (50, 90)]
         >>> _bounds(450, 250, 200)
         [(0, 200), (200, 250), (250, 450)]
     """
-    bounds, done = [], 0
+    bounds, done = [], already
     while done < length:
         stop = min(done + chunk, length)
         for gap in (epoch, every):
@@ -159,8 +167,7 @@ def _run_phase(
     if refreshing and phase.refresh_once:
         epoch = max(length, 1)
     every = watch.job.keeper.settings.every if watch.job.keeper is not None else 0
-    bounds = _bounds(length, epoch, feed.chunk, every)
-    bounds = [bound for bound in bounds if bound[0] >= already]
+    bounds = _bounds(length, epoch, feed.chunk, every, already)
     for (done, stop), (streams, indices) in zip(
         bounds, feed.chunks(bounds), strict=True
     ):

@@ -81,7 +81,17 @@ class TrainingWatch:
         self._condemn(np.asarray(good.all(axis=-1)), message)
 
     def judge_state(self, phase: Phase, state: TrainState) -> None:
-        """Looks at the statistics of a phase that has no metric to tell by."""
+        """Looks at what no chunk's metrics tell: steps left out, statistics alone."""
+        skipped = self.parts.get(f"{phase.name}/{SKIPPED}")
+        if skipped:
+            left_out = np.concatenate(skipped, axis=-1).all(axis=-1)
+            if left_out.any():
+                self._condemn(
+                    np.asarray(~left_out),
+                    f"{self.job.name}: every step of phase {phase.name!r} was left "
+                    "out, for its loss or its gradient was not finite; standardise the "
+                    "inputs, or check them and the first weights for huge values",
+                )
         if any(name.startswith(f"{phase.name}/") for name in self.parts):
             return
         first = 1 if self.seeds.grouped else 0
@@ -98,7 +108,7 @@ class TrainingWatch:
             )
 
     def _condemn(self, good: np.ndarray, message: str) -> None:
-        if self.job.on_nonfinite == "raise":
+        if self.job.on_nonfinite != "mark":
             raise NonFiniteLossError(message)
         healthy = self.finite & good
         if (healthy != self.finite).any():

@@ -50,3 +50,15 @@ def test_counts_survive_a_checkpoint(tmp_path):
     again = train("source_only", tmp_path / "run", **options)
     assert_same_bits(first.state, again.state)
     assert again.history["source/skipped"].sum() == 15
+
+
+def test_where_every_step_is_bad_nothing_was_trained():
+    data = small_data()
+    bad = np.full_like(data.source.pool, 1e38)
+    with pytest.raises(NonFiniteLossError, match="every step"):
+        train(
+            "source_only",
+            data=ArrayData((bad, data.source.labels[0]), data.target.pool),
+            on_nonfinite="skip",
+            steps=10,
+        )

@@ -34,6 +34,7 @@ def identity(
     loop: str,
     width: int,
     number: int | None,
+    every: int,
 ) -> dict[str, Any]:
     """Describes the training of a group of runs as JSON, to compare checkpoints with.
 
@@ -45,6 +46,7 @@ def identity(
         loop: which kind, for rounding depends on it.
         width: runs per program, for the same reason.
         number: which of the keys, where they are run one by one.
+        every: steps between checkpoints.
     """
     phases = {}
     for phase, (state, batch), length in zip(recipe, shapes, lengths, strict=True):
@@ -59,7 +61,7 @@ def identity(
             "compiled step": program[:16],
             "hyper-parameters": {k: _plain(v) for k, v in sorted(hparams.items())},
         }
-    return {
+    told: dict[str, Any] = {
         "method": job.name,
         "batch_size": job.batch_size,
         "on_nonfinite": job.on_nonfinite,
@@ -71,6 +73,9 @@ def identity(
         "data": data_mark(job.data),
         "jax version": importlib.metadata.version("jax"),
     }
+    if loop.startswith("unroll"):  # how chunks are cut decides which programs run
+        told["chunks"] = [every, job.pools]
+    return told
 
 
 def _plain(value: Any) -> Any:

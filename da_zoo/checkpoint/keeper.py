@@ -7,6 +7,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from da_zoo.checkpoint.differences import differences
-from da_zoo.checkpoint.settings import Checkpointing, claim_folder
+from da_zoo.checkpoint.settings import Checkpointing
 from da_zoo.checkpoint.state_arrays import (
     array_mark,
     describe,
@@ -81,9 +82,8 @@ class Keeper:
         self.folder = Path(settings.folder).absolute() / f"group_{unit:03d}"
         self._layout = layout
         self._told_of_failure = False
-        if jax.process_index() == 0:
-            claim_folder(Path(settings.folder))
         self._scores: dict[int, float] = {}
+        self._damaged: set[int] = set()
         self._manager = self._open()
         if settings.keep_best is not None:
             self._scores.update(self._known_scores())
@@ -93,7 +93,9 @@ class Keeper:
 
         _quiet_orbax()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_NewestAndBest(self.settings.keep, self._scores),
+            preservation_policy=_NewestAndBest(
+                self.settings.keep, self._scores, self._damaged
+            ),
             cleanup_tmp_directories=True,
         )
         return ocp.CheckpointManager(self.folder, options=options)
@@ -173,8 +175,11 @@ class Keeper:
         try:
             with _ONE_WRITER:
                 _finish_others(self._manager)
+                if self._manager is None:
+                    self._manager = self._open()
                 if position.number in self._manager.all_steps():
                     self._manager.delete(position.number)  # it was passed over
+                    self._damaged.discard(position.number)
                 self._manager.save(
                     position.number,
                     args=ocp.args.Composite(
@@ -195,12 +200,16 @@ class Keeper:
                 stacklevel=2,
             )
             self._told_of_failure = True
+        if jax.process_count() > 1:
+            raise error  # to open it again takes all processes
         # A manager whose thread failed says so again at every later call.
-        self._manager = self._open()
+        self._manager = None
 
     def finish(self) -> None:
         """Waits until what was saved is on the disk."""
         with _ONE_WRITER:
+            if self._manager is None:
+                return
             try:
                 self._manager.wait_until_finished()
             except Exception as error:
@@ -216,7 +225,8 @@ class Keeper:
         """
         if kind is None or jax.process_count() == 1:
             self.finish()
-            self._manager.close()
+            if self._manager is not None:
+                self._manager.close()
 
     def newest(self, structure: Callable[[int], TrainState]) -> Resumed | None:
         """Reads the newest checkpoint that is whole, and says which were not.
@@ -234,7 +244,7 @@ class Keeper:
             try:
                 told = self._told(number)
             except Exception as error:
-                self._passed_over(number, error)
+                self._pass_over(number, error)
                 continue
             if found := differences(told["identity"], self.identity):
                 raise ValueError(
@@ -245,28 +255,25 @@ class Keeper:
             try:
                 return self._read(number, told, structure)
             except Exception as error:
-                self._passed_over(number, error)
+                self._pass_over(number, error)
         return None
 
     def best(self, structure: Callable[[int], TrainState]) -> TrainState | None:
         """Reads the state with the highest score, if any has one."""
-        scored = []
-        for number in self._manager.all_steps():
+        there = [] if self._manager is None else self._manager.all_steps()
+        scored = [n for n in there if n in self._scores and n not in self._damaged]
+        for number in sorted(scored, key=lambda n: (self._scores[n], n), reverse=True):
             try:
-                told = self._told(number)
+                return self._read(number, self._told(number), structure).state
             except Exception as error:
-                self._passed_over(number, error)
-                continue
-            if told["score"] is not None:
-                scored.append((told["score"], number, told))
-        for _, number, told in sorted(scored, key=lambda s: s[:2], reverse=True):
-            try:
-                return self._read(number, told, structure).state
-            except Exception as error:
-                self._passed_over(number, error)
+                self._pass_over(number, error)
         return None
 
-    def _passed_over(self, number: int, error: Exception) -> None:
+    def _pass_over(self, number: int, error: Exception) -> None:
+        """Says that a checkpoint is damaged, if it is that."""
+        if not _is_damage(error):
+            raise error
+        self._damaged.add(number)
         text = str(error).strip().split("\n")[0][:200]
         warnings.warn(
             f"the checkpoint of step {number} in '{self.folder}' is damaged "
@@ -334,19 +341,34 @@ class _NewestAndBest:
     Args:
         keep: how many of the newest.
         scores: by step; grows while training runs.
+        damaged: those that were passed over; they must not push out good ones.
     """
 
-    def __init__(self, keep: int, scores: Mapping[int, float]) -> None:
-        self._keep, self._scores = keep, scores
+    def __init__(
+        self, keep: int, scores: Mapping[int, float], damaged: AbstractSet[int]
+    ) -> None:
+        self._keep, self._scores, self._damaged = keep, scores, damaged
 
     def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
         """Answers for each of them."""
         del context
         steps = [one.step for one in checkpoints]
-        stay = set(sorted(steps)[-self._keep :])
-        if scored := [step for step in steps if step in self._scores]:
+        good = [step for step in steps if step not in self._damaged]
+        stay = set(sorted(good)[-self._keep :])
+        if scored := [step for step in good if step in self._scores]:
             stay.add(max(scored, key=self._scores.__getitem__))
         return [step in stay for step in steps]
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a checkpoint itself is at fault, and not memory or a disk for a moment.
+
+    What could be read a minute later must not be passed over, and then written over.
+    """
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return False
+    missing = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+    return isinstance(error, missing) or not isinstance(error, OSError)
 
 
 def _finish_others(manager: Any) -> None:

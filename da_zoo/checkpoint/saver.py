@@ -39,7 +39,7 @@ class Saver(NamedTuple):
             tuple(self.watch.failures),
             score,
         )
-        if signal and not finished:
+        if signal:  # also at the very end: what comes after is not to begin
             raise TrainingStoppedError(
                 f"{job.name}: stopped by signal {signal} at step {done} of "
                 f"{self.length} of phase {phase.name!r}; the same "

@@ -34,6 +34,14 @@ class Scorer:
                 f"checkpoint.keep_best={criterion!r} looks at target rows, and the "
                 "data have none: leave it out, or give target"
             )
+        if any(
+            values.labels is not None and values.labels.dtype.kind == "f"
+            for values in data.streams().values()
+        ):
+            raise ValueError(
+                f"checkpoint.keep_best={criterion!r} looks at the classes of "
+                "predictions, and the labels are values: leave it out"
+            )
         self._criterion = criterion
         count = min(int(stream.count.min()), TARGET_ROWS)
         chosen = stream.rows[:, :count]

@@ -5,16 +5,30 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from da_zoo.checkpoint.criteria import TARGET_CRITERIA
+from da_zoo.json_files import read_json
 from da_zoo.naming import choose
+from da_zoo.whole_files import write_whole
 
-__all__ = ["FORMAT", "MARKER", "Checkpointing", "check_checkpointing", "claim_folder"]
+__all__ = [
+    "FORMAT",
+    "MARKER",
+    "Checkpointing",
+    "check_checkpointing",
+    "claim_everywhere",
+    "claim_folder",
+]
 
 MARKER = "da_zoo_checkpoints.json"
 FORMAT = 1
 """Of what lies in the folder; another one is refused."""
+
+
+TOLD = 2000
+"""Bytes of a refusal that processes tell each other."""
 
 
 class Checkpointing(NamedTuple):
@@ -71,6 +85,31 @@ def check_checkpointing(settings: Checkpointing) -> None:
         choose(TARGET_CRITERIA, settings.keep_best, "checkpoint.keep_best")
 
 
+def claim_everywhere(folder: Path) -> None:
+    """Claims a folder once for all processes, which all hear of a refusal.
+
+    Args:
+        folder: of the checkpoints, which every process sees.
+
+    Raises:
+        ValueError: see :func:`claim_folder`.
+    """
+    refusal = ""
+    if jax.process_index() == 0:
+        try:
+            claim_folder(folder)
+        except ValueError as error:
+            refusal = str(error)
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        text = np.frombuffer(refusal.encode()[:TOLD].ljust(TOLD), np.uint8)
+        heard = np.asarray(multihost_utils.broadcast_one_to_all(text), np.uint8)
+        refusal = heard.tobytes().decode(errors="replace").rstrip()
+    if refusal:
+        raise ValueError(refusal)
+
+
 def claim_folder(folder: Path) -> None:
     """Makes the folder ours, or refuses one that belongs to something else.
 
@@ -94,15 +133,17 @@ def claim_folder(folder: Path) -> None:
             _check_marker(marker)
             return
         # A draft is what a kill left while the folder was being claimed.
-        foreign = sorted(p.name for p in folder.iterdir() if p.suffix != ".tmp")
+        foreign = sorted(
+            path.name
+            for path in folder.iterdir()
+            if not (path.name.startswith(".") and ".tmp" in path.name)
+        )
         if foreign:
             raise ValueError(
                 f"checkpoint folder '{folder}' is not empty ({', '.join(foreign[:3])}) "
                 "and holds no checkpoints of ours: name an empty or a new folder"
             )
-        draft = folder / f"{MARKER}.tmp"
-        draft.write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
-        draft.replace(marker)
+        write_whole(marker, json.dumps({"format": FORMAT}) + "\n")
     except OSError as error:
         raise ValueError(
             f"checkpoint folder '{folder}' cannot be written ({error.strerror}): name "
@@ -112,8 +153,8 @@ def claim_folder(folder: Path) -> None:
 
 def _check_marker(marker: Path) -> None:
     try:
-        found = json.loads(marker.read_text(encoding="utf-8"))["format"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        found = read_json(marker)["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{marker} is damaged ({type(error).__name__}): remove it if the folder "
             "holds checkpoints of ours, or name a new folder"

@@ -3,6 +3,7 @@
 import datetime
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ class JsonlWriter:
 
     Args:
         path: of the file; its folder is made.
+        append: go on with a file that is there, after a cut last line if need be.
 
     Example:
         >>> import tempfile
@@ -35,10 +37,10 @@ class JsonlWriter:
         {"phase":"adapt","step":200,"runs":[0,1],"values":{"task_loss":[0.5,null]}}
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, append: bool = False) -> None:
         self._path = Path(path)
         self._file: Any = None
-        self._begun = False
+        self._begun = append
 
     def start(self, run: Mapping[str, Any]) -> None:
         """Begins a training."""
@@ -46,6 +48,7 @@ class JsonlWriter:
         # Unbuffered: each line is one write, and there when the process is killed.
         self._file = self._path.open("ab" if self._begun else "wb", buffering=0)
         self._begun = True
+        _drop_cut_line(self._path)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._line({"run": dict(run), "time": now})
 
@@ -68,6 +71,14 @@ class JsonlWriter:
         data = text.encode() + b"\n"
         if self._file.write(data) < len(data):
             raise OSError(f"{self._path}: a line was cut off; is the disk full?")
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Takes away what a kill left behind the last line end."""
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
 
 
 def _short(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """``adapt``: two sides in, an adapted model with its report out."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -166,7 +167,8 @@ def adapt(
     for one in specs.values():
         recipe_of(one)  # whatever is wrong with it is said before anything is trained
     if out is not None:
-        writers = [JsonlWriter(Path(out) / METRICS), *writers]
+        begun = checkpoint_every is not None and (Path(out) / CHECKPOINTS).is_dir()
+        writers = [JsonlWriter(Path(out) / METRICS, append=begun), *writers]
     guarded = together(*writers)  # one that fails is told of once
     trained, models = [], {}
     for name, one in specs.items():
@@ -198,6 +200,8 @@ def adapt(
         if checkpoint_every is not None:
             for name in specs:  # ours alone, not what else lies in the folder
                 shutil.rmtree(Path(out) / CHECKPOINTS / name)
+            with contextlib.suppress(OSError):
+                (Path(out) / CHECKPOINTS).rmdir()
     checks = {one.name: one.checks for one in trained}
     return Adapted(models[method], checks, notes, folder, report)
 

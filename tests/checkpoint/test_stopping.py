@@ -66,6 +66,18 @@ def test_a_stop_between_checkpoints_keeps_where_it_was(tmp_path, monkeypatch):
     assert done == [90]
 
 
+def test_a_signal_in_the_last_steps_is_not_lost(tmp_path):
+    with pytest.raises(TrainingStoppedError, match="step 90 of 90"):
+        train(
+            "source_only",
+            tmp_path / "run",
+            on_metrics=signalling(signal.SIGTERM, 90),
+        )
+    seen = []
+    train("source_only", tmp_path / "run", on_metrics=lambda *a: seen.append(a))
+    assert not seen
+
+
 def test_two_interrupts_end_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from da_zoo.cli import main
+from da_zoo.metrics_log.jsonl import read_metrics
 from da_zoo.pipeline import adapt
 from da_zoo.stopping import TrainingStoppedError
 
@@ -51,7 +52,25 @@ def test_adapt_goes_on_where_it_was_ended(tmp_path):
     one, other = (m.model.predict_proba(target) for m in (calm, again))
     assert np.array_equal(one, other)
     # They are large, and a saved model needs none.
-    assert not list((tmp_path / "model/checkpoints").iterdir())
+    assert not (tmp_path / "model/checkpoints").exists()
+
+
+def test_metrics_of_before_the_end_stay(tmp_path):
+    source, target = sides()
+    with pytest.raises(TrainingStoppedError):
+        adapt(
+            source, target, out=tmp_path / "model", writers=[Terminator(40)], **OPTIONS
+        )
+    adapt(source, target, out=tmp_path / "model", **OPTIONS)
+    runs = read_metrics(tmp_path / "model/metrics.jsonl")
+    steps = [
+        chunk["step"]
+        for one in runs
+        if one.run["method"] == "source_only"
+        for chunk in one.chunks
+        if chunk["phase"] == "source"
+    ]
+    assert steps == [20, 40, 60]
 
 
 def test_the_best_checkpoint_can_be_the_model(tmp_path):
@@ -93,7 +112,7 @@ def test_the_command_ends_with_143_when_terminated(tmp_path, monkeypatch, capsys
     module = sys.modules[
         "da_zoo.pipeline.adapt"
     ]  # the package has a function of its name
-    monkeypatch.setattr(module, "JsonlWriter", lambda _: Terminator(20))
+    monkeypatch.setattr(module, "JsonlWriter", lambda _, append: Terminator(20))
     assert main(words.split()) == 143
     assert "goes on from the checkpoint" in capsys.readouterr().err
     monkeypatch.undo()
