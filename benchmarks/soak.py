@@ -168,7 +168,9 @@ def soak(minutes: float, every: float, told: bool = True) -> dict[str, Any]:
             result = bench.run("embedded", **options, out=out, progress=False)
             rows += len(result.leaderboard.rows)
             if result.failed:
-                raise RuntimeError(f"row groups failed: {options}")
+                broken = [r for r in result.leaderboard.rows if r["status"] != "ok"]
+                why = {row["reason"] for row in broken} - {""}
+                raise RuntimeError(f"row groups failed: {options}: {why}")
             del result
         seconds = time.monotonic() - sampler.began
         after.append({"seconds": seconds, "method": options["methods"][0], **counts()})

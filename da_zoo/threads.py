@@ -6,13 +6,14 @@ small network one core, so threads that each run a program of their own add up.
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import jax
 
-__all__ = ["one_at_a_time", "side_by_side", "worker_count"]
+__all__ = ["one_at_a_time", "one_blas_thread", "side_by_side", "worker_count"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,3 +70,35 @@ def one_at_a_time(function: Callable[..., Any] | None) -> Callable[..., Any] | N
             return function(*args)
 
     return locked
+
+
+_blas_lock = threading.Lock()
+_blas_users: list[object] = []
+_blas_limits: list[Any] = []
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Gives NumPy's and SciPy's linear algebra one thread, while anybody is inside.
+
+    With several, the last digits depend on who else computes at that moment. The limit
+    is the process's: of callers side by side, the last one out takes it back.
+
+    Example:
+        >>> with one_blas_thread():
+        ...     pass
+    """
+    from threadpoolctl import threadpool_limits
+
+    me = object()
+    with _blas_lock:
+        if not _blas_users:
+            _blas_limits[:] = [threadpool_limits(1)]
+        _blas_users.append(me)
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_users.remove(me)
+            if not _blas_users:
+                _blas_limits.pop().restore_original_limits()

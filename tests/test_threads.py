@@ -5,10 +5,11 @@ import threading
 import jax
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from da_zoo import ArrayData, fit, methods, network_by_name
 from da_zoo.loop import NonFiniteLossError
-from da_zoo.threads import one_at_a_time, side_by_side, worker_count
+from da_zoo.threads import one_at_a_time, one_blas_thread, side_by_side, worker_count
 
 
 def train(workers, *, steps=40, learning_rate=0.01, **options):
@@ -86,3 +87,26 @@ def test_worker_count():
     assert one_at_a_time(None) is None
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         train(0)
+
+
+def blas_threads():
+    return {
+        library["num_threads"]
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    }
+
+
+def test_the_limit_of_linear_algebra_stays_until_the_last_one_is_out():
+    import scipy.linalg  # noqa: F401  (loads its own library)
+
+    with threadpool_limits(2):
+        before = blas_threads()
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        assert blas_threads() == {1}
+        first.__exit__(None, None, None)  # not the order of their entering
+        assert blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == before

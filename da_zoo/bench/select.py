@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
-from threadpoolctl import threadpool_limits
 
 from da_zoo.bench.checkpoints import candidates_in
 from da_zoo.bench.criteria import CRITERIA, RANKED, Candidate
@@ -20,6 +19,7 @@ from da_zoo.bench.selection_file import CRITERION_FIELDS, SCHEMA_VERSION
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.summary import BASELINES
 from da_zoo.metrics import collapsed
+from da_zoo.threads import one_blas_thread
 
 __all__ = [
     "Choice",
@@ -89,7 +89,7 @@ def judge(candidate: Candidate) -> dict[str, float | None]:
     """
     found: dict[str, float | None] = {}
     # On matrices as small as these, threads wait for each other: twenty times as slow.
-    with threadpool_limits(1):
+    with one_blas_thread():
         for name, criterion in CRITERIA.items():
             try:
                 value = criterion(candidate)
