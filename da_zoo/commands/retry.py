@@ -11,6 +11,14 @@ from da_zoo.logs import log_event
 
 __all__ = ["add", "commands_of", "run"]
 
+IN_ROWS = frozenset(
+    (
+        *("suite", "budget", "scenarios", "methods", "tracks", "seeds", "first_seed"),
+        *("label_fractions", "steps", "precision", "data"),
+    )
+)
+"""What ``da_zoo.bench.execute.command_of`` writes; ``--method`` is refused apart."""
+
 
 def add(commands: Any) -> None:
     """Adds the command to the parser."""
@@ -73,13 +81,22 @@ def _parsed(command: str) -> argparse.Namespace:
     except SystemExit:
         raise ValueError(f"a row's command cannot be read: {command!r}") from None
     if arguments.method:
-        # Rows may come from anyone, and this would import what they name.
+        # This would import what the row names.
         raise ValueError(
             "a row's command may not name a module; if it is yours, call it with "
             f"--retry-failed: {command!r}"
         )
-    if arguments.plan or arguments.device or arguments.shard != (1, 1):
-        raise ValueError(f"a row's command has options that no row has: {command!r}")
+    # Rows may come from anyone, and other options join clusters and write folders.
+    usual = vars(parser.parse_args(["bench"]))
+    if foreign := [
+        f"--{name.replace('_', '-')}"
+        for name, value in vars(arguments).items()
+        if name not in IN_ROWS and value != usual[name]
+    ]:
+        raise ValueError(
+            f"a row's command has options that no row has ({', '.join(foreign)}): "
+            f"{command!r}"
+        )
     return arguments
 
 
