@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from da_zoo.backend import share_devices
 from da_zoo.bench.estimate import expected_cost
 from da_zoo.bench.execute import command_of, keep_group, run_batch
 from da_zoo.bench.group import GroupRows
@@ -124,6 +125,8 @@ def run(
     if workers is not None:
         launch = launch._replace(workers=workers)
     check_launch(launch)
+    if launch.name != "serial":
+        share_devices()  # rows name the device, so this process holds it as well
     check_stale(stale, checkpoints)
     choice: dict[str, Any] = {
         "methods": None if methods is None else tuple(methods),

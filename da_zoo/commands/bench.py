@@ -196,6 +196,10 @@ def benchmark(arguments: argparse.Namespace) -> Any:
     Returns:
         What :func:`da_zoo.bench.run` does, or :func:`da_zoo.bench.preview`.
     """
+    if arguments.launcher != "serial":
+        from da_zoo.backend import share_devices
+
+        share_devices()  # before JAX is asked whether it finds the device
     if arguments.device is not None:
         _choose_device(arguments.device)
     cache_programs()
