@@ -14,7 +14,7 @@ from typing import Any
 from da_zoo.bench.execute import without_result
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch.base import TRIES
-from da_zoo.bench.launch.job import Job, Order
+from da_zoo.bench.launch.job import BatchJob, Order
 from da_zoo.bench.launch.ray_worker import LATE, perform
 from da_zoo.scenarios import Suite
 from da_zoo.threads import worker_count
@@ -113,7 +113,7 @@ class OnRay:
         self.order, self.suite, self.address = order, suite, address
         self.workers, self.timeout = workers, timeout
         self.reserved = {"CPU": cpus, "GPU": gpus}
-        self._flying: dict[Any, Job] = {}
+        self._flying: dict[Any, BatchJob] = {}
         self._ours = False
         self._folder: Path | None = None
 
@@ -122,7 +122,9 @@ class OnRay:
         """How many row groups have been handed to Ray and not been yielded."""
         return sum(len(job.work.batch) for job in self._flying.values())
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, list[GroupRows]]]:
+    def run(
+        self, jobs: Iterator[BatchJob]
+    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs and yields their results as they come."""
         import ray
 
