@@ -76,7 +76,8 @@ def _run(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        more = "; the same command continues" if arguments.command == "bench" else ""
+        continues = arguments.command in ("bench", "retry")
+        more = "; the same command continues" if continues else ""
         log_event("interrupted", f"da-zoo: interrupted{more}", level="warning")
         return 130
     except Exception as error:

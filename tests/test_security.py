@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import dataclasses
 import json
 import tomllib
 from html.parser import HTMLParser
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from da_zoo.bench import render
+from da_zoo.bench.execute import command_of
 from da_zoo.bench.export import export_rows
+from da_zoo.bench.plan import make_plan
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
+from da_zoo.commands.retry import IN_ROWS
 from da_zoo.csv_cells import plain_cell
+from da_zoo.scenarios import load_suite
 from tests.bench.fake_rows import make_row
 from tests.bench.rich_rows import enrich
 
@@ -137,6 +142,10 @@ def test_pillow_is_told_which_formats_to_expect():
 EVIL = "<script>alert(1)</script>|\\input{/etc/passwd}$x$ \" ' &amp; `x` \x1b[2J \x9b"
 
 
+SHORT = "\r\b\f"
+"""What JSON writes without a number, unlike those of EVIL: a row of their own."""
+
+
 class Tags(HTMLParser):
     """Counts what a browser would run or fetch."""
 
@@ -164,8 +173,12 @@ def hostile(tmp_path):
     failed = make_row(method="=1+1", scenario="@SUM(A1)", status="failed", reason=EVIL)
     failed = failed | {"reason": "=HYPERLINK(1)"}
     broken = make_row(method="mcd", status="failed", reason=EVIL)
+    hidden = [
+        make_row(method="jan", seed=seed, status="failed", reason=f"hid{sign}den")
+        for seed, sign in enumerate(SHORT)
+    ]
     store.rows_path.write_text(
-        "".join(json.dumps(row) + "\n" for row in [*rows, failed, broken])
+        "".join(json.dumps(row) + "\n" for row in [*rows, failed, broken, *hidden])
     )
     return store.folder
 
@@ -195,8 +208,8 @@ def test_the_terminal_is_not_steered(hostile, capsys):
     for command in ("status", "report"):
         assert main([command, str(hostile)]) == 0
     told = capsys.readouterr()
-    assert "script" in told.out
-    for sign in ("\x1b", "\x9b"):
+    assert "script" in told.out and "hid?den" in told.out
+    for sign in ("\x1b", "\x9b", *SHORT):
         assert sign not in told.out + told.err
 
 
@@ -212,12 +225,54 @@ def test_no_cell_is_a_formula(hostile, tmp_path):
     assert {"'=1+1", "'@SUM(A1)", "'=HYPERLINK(1)"} <= set(seen)
 
 
-def test_rows_name_no_code_to_import(hostile, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--method os:system", "may not name a module"),
+        ("--launcher ray --address 203.0.113.1:6379", "(--launcher, --address)"),
+        ("--launcher processes", "(--launcher)"),
+        ("--tensorboard /tmp/board", "(--tensorboard)"),
+        ("--out /tmp/elsewhere", "(--out)"),
+        ("--device gpu", "(--device)"),
+        ("--shard 1/2", "(--shard)"),
+        ("--plan", "(--plan)"),
+        ("--checkpoints", "(--checkpoints)"),
+        ("--timeout 1", "(--timeout)"),
+        ("--slurm-tasks 9", "(--slurm-tasks)"),
+        ("--workers 1000", "(--workers)"),
+        ("--stale keep", "(--stale)"),
+    ],
+)
+def test_rows_name_no_code_to_import_and_no_place(
+    options, message, tmp_path, capsys, monkeypatch
+):
+    def called(arguments):
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("da_zoo.commands.bench.benchmark", called)
     store = RowStore.open(tmp_path / "r")
-    command = "da-zoo bench --method os:system --methods dann"
+    command = f"da-zoo bench --methods dann {options}"
     store.append_group([make_row(status="failed", command=command)])
     assert main(["retry", str(store.folder)]) == 2
-    assert "may not name a module" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_rows_choose_only_what_commands_of_rows_choose():
+    """A new option of da-zoo bench is refused until somebody thinks about it."""
+    suite = load_suite("embedded")
+    suite = dataclasses.replace(suite, defaults=suite.defaults | {"precision": "bf16"})
+    (cell,) = make_plan(
+        suite,
+        methods=["fine_tuning"],
+        scenarios=["plain_to_over07"],
+        tracks=["F"],
+        label_fractions=[0.05],
+        seeds=1,
+        first_seed=3,
+    )
+    words = command_of(cell, suite, "quick", 5, "data").split()
+    written = {w.removeprefix("--").replace("-", "_") for w in words if w[:2] == "--"}
+    assert written == IN_ROWS
 
 
 def parsed_table(text):

@@ -17,6 +17,7 @@ from da_zoo.bench.oracle import Oracle
 from da_zoo.bench.plan import NOT_SETTINGS, Cell, point
 from da_zoo.bench.portraits import portrait
 from da_zoo.bench.probe import adaptation_effect
+from da_zoo.bench.row_fields import cut_reason
 from da_zoo.bench.scoring import (
     METRICS,
     OPEN_SET,
@@ -180,6 +181,7 @@ def na_rows(
     cell: Cell, suite: Suite, keys: GroupKeys, status: str, reason: str
 ) -> list[dict[str, Any]]:
     """Rows without metrics: undefined cells, and groups that failed as a whole."""
+    reason = cut_reason(reason)
     return [
         _base_row(cell, suite, keys, seed) | {"status": status, "reason": reason}
         for seed in cell.seeds
@@ -336,7 +338,7 @@ def _scored(
     """Scores one run: the fields of its row, and its logits if it stayed finite."""
     if not result.finite[at]:
         reason = "; ".join(result.failures) or "training became non-finite"
-        return {"status": "failed", "reason": reason}, None
+        return {"status": "failed", "reason": cut_reason(reason)}, None
     state = run_state(result.state, at)
     with Clock() as scoring:
         predicted = predict_split(

@@ -6,13 +6,15 @@ A field that is not named here is kept as it is, whatever it holds.
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FINAL_STATUSES", "field_flaw"]
+__all__ = ["FINAL_STATUSES", "cut_reason", "field_flaw"]
 
 FINAL_STATUSES = ("ok", "failed", "timeout", "na")
 """What a run can end as; ``na``: the method is undefined in that cell."""
 
 LONGEST = 100_000
 """Characters of a text; ours are names, hashes, commands and reasons."""
+LONGEST_REASON = 10_000
+"""Characters of a reason that we write: some compilers' errors hold a whole program."""
 LARGEST = 1e100
 """Of a number: squares of such, and their sums, stay finite."""
 LARGEST_WHOLE = 2**53
@@ -114,6 +116,28 @@ def field_flaw(row: Mapping[str, Any]) -> str:
         if value is not None and value < least:
             return f"has {name} {value!r}, under {least}"
     return ""
+
+
+def cut_reason(reason: str) -> str:
+    """Cuts what went wrong to what a row may hold, and says so.
+
+    Args:
+        reason: an error's text, say.
+
+    Returns:
+        Its beginning and its end, where it is longer than :data:`LONGEST_REASON`.
+
+    Example:
+        >>> cut_reason("no such luck")
+        'no such luck'
+        >>> cut_reason("a" * 9_000 + "b" * 9_000)[8_990:9_040]
+        'aaaaaaaaaa ... (8000 characters are left out) ... '
+    """
+    if (over := len(reason) - LONGEST_REASON) <= 0:
+        return reason
+    last = LONGEST_REASON // 10
+    first = LONGEST_REASON - last
+    return f"{reason[:first]} ... ({over} characters are left out) ... {reason[-last:]}"
 
 
 def _fits(value: Any, kind: str) -> bool:

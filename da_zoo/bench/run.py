@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from da_zoo.backend import share_devices
 from da_zoo.bench.estimate import expected_cost
 from da_zoo.bench.execute import command_of, keep_group, run_batch
 from da_zoo.bench.group import GroupRows
@@ -18,12 +19,12 @@ from da_zoo.bench.launch.choice import (
     launcher_for,
     order_of,
 )
-from da_zoo.bench.launch.job import Job, Task, Work
+from da_zoo.bench.launch.job import BatchJob, Task, Work
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.rendering import render
 from da_zoo.bench.rows import BROKEN
-from da_zoo.bench.stopping import Stop
+from da_zoo.bench.signals import BenchStop
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.workload import (
     check_stale,
@@ -75,7 +76,7 @@ def run(
     checkpoints: bool = False,
     progress: bool = True,
     tensorboard: str | Path | None = None,
-    stop: Stop | None = None,
+    stop: BenchStop | None = None,
 ) -> BenchResult:
     """Runs a benchmark; what is in ``out`` already and complete is not run again.
 
@@ -110,7 +111,7 @@ def run(
             :mod:`da_zoo.logs`).
         tensorboard: folder for TensorBoard's files, beside ``out/metrics``.
         stop: listens to signals while row groups run, and ends the run by
-            :class:`da_zoo.bench.stopping.Stopped`; None leaves signals as they are.
+            :class:`da_zoo.bench.signals.BenchStopped`; None leaves signals as they are.
 
     Returns:
         The leaderboard and where its report lies.
@@ -124,6 +125,8 @@ def run(
     if workers is not None:
         launch = launch._replace(workers=workers)
     check_launch(launch)
+    if launch.name != "serial":
+        share_devices()  # rows name the device, so this process holds it as well
     check_stale(stale, checkpoints)
     choice: dict[str, Any] = {
         "methods": None if methods is None else tuple(methods),
@@ -155,7 +158,7 @@ def run(
     )
     told_notes: set[str] = set()
     ran, failed = 0, 0
-    signals = stop or Stop()
+    signals = stop or BenchStop()
     place_of = {id(cell): place for place, cell in enumerate(cells)}
     with (
         bench_progress(CONSOLE, progress) as told,
@@ -167,7 +170,7 @@ def run(
         waiting = sum(not cell.undefined for cell in cells)  # n/a rows take no time
         told.expect(waiting)
 
-        def keep(job: Job, results: list[GroupRows]) -> None:
+        def keep(job: BatchJob, results: list[GroupRows]) -> None:
             nonlocal ran, failed
             cell = job.work.batch[0][0]
             command = command_of(cell, loaded, budget, length, data_dir)
@@ -184,7 +187,7 @@ def run(
                 told.advance(name, 0 if cell.undefined else 1)
                 log_group(group.rows, told.done, told.total)
 
-        def jobs() -> Iterator[Job]:
+        def jobs() -> Iterator[BatchJob]:
             nonlocal waiting
             for scenario, own in in_blocks(cells):
                 if signals.asked():
@@ -211,7 +214,7 @@ def run(
                     call = partial(
                         run_batch, batch, loaded, data, length, checkpoints, metrics
                     )
-                    job = Job(Work(batch, done), task, call)
+                    job = BatchJob(Work(batch, done), task, call)
                     if order is not None and batch[0][0].undefined:
                         keep(job, call())  # nothing that a worker is needed for
                     else:

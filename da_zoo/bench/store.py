@@ -37,6 +37,8 @@ _MANIFEST = "manifest.json"
 # Left behind by a kill while the folder is being made: ours, though no manifest yet.
 _MANIFEST_DRAFT = re.compile(r"manifest\.json\.tmp|\.[0-9a-f]{8}\.tmp\.json")
 _ROWS = "rows.jsonl"
+# Where a control character may be: its escapes in JSON, or itself from 0x7f on.
+_UNSAFE = re.compile(rb"\\[ubfr]|\x7f|\xc2")
 _ABSENT = {"suite": "", "label_fraction": None, "reason": ""}
 _FLOAT16_LIMIT = float(np.finfo(np.float16).max)
 
@@ -315,7 +317,7 @@ def _parsed(line: bytes) -> tuple[Row, str]:
         return {}, f"is not JSON: {error}"
     if flaw := row_flaw(row):
         return {}, flaw
-    if b"\\u" in line or b"\x7f" in line or b"\xc2" in line:  # few lines have any
+    if _UNSAFE.search(line):  # few lines have any
         row = plain_texts(row)
     # What rows of other hands may lack, and everything that reads rows looks at.
     row |= {name: _ABSENT[name] for name in _ABSENT if row.get(name) is None}

@@ -1,13 +1,12 @@
 """``da-zoo bench``: runs the benchmark."""
 
 import argparse
-import os
-import sys
-import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from da_zoo.commands.endings import in_good_order
 from da_zoo.commands.launching import add_options, launch_of, run_slurm
 from da_zoo.commands.shared import cache_programs, names, tensorboard_option
 from da_zoo.logs import log_event
@@ -196,12 +195,16 @@ def benchmark(arguments: argparse.Namespace) -> Any:
     Returns:
         What :func:`da_zoo.bench.run` does, or :func:`da_zoo.bench.preview`.
     """
+    if arguments.launcher != "serial":
+        from da_zoo.backend import share_devices
+
+        share_devices()  # before JAX is asked whether it finds the device
     if arguments.device is not None:
         _choose_device(arguments.device)
     cache_programs()
     from da_zoo import bench
     from da_zoo.bench.plugins import import_method, registered
-    from da_zoo.bench.stopping import Stop
+    from da_zoo.bench.signals import BenchStop
 
     own = [import_method(path) for path in arguments.method]
     with registered(own):
@@ -215,7 +218,7 @@ def benchmark(arguments: argparse.Namespace) -> Any:
             **options,
             workers=arguments.workers,
             launch=launch_of(arguments),
-            stop=Stop(),
+            stop=BenchStop(),
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
             tensorboard=arguments.tensorboard,
@@ -224,21 +227,13 @@ def benchmark(arguments: argparse.Namespace) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark and prints the leaderboard."""
-    from da_zoo.bench.disk import disk_trouble
-    from da_zoo.bench.stopping import Stopped
-
     if arguments.launcher == "slurm":
         return run_slurm(arguments)
-    try:
-        result = benchmark(arguments)
-    except Stopped as stopped:
-        log_event("stopped", f"da-zoo: {stopped}", level="warning")
-        return _end(stopped.code)
-    except OSError as error:
-        if not (reason := disk_trouble(error, arguments.out)):
-            raise
-        log_event("disk", f"da-zoo: {reason}", level="error")
-        return _end(1)
+    return in_good_order(partial(_run, arguments), arguments.out)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    result = benchmark(arguments)
     if arguments.plan:
         print(result.to_text())
         return 0
@@ -252,15 +247,6 @@ def run(arguments: argparse.Namespace) -> int:
     if result.failed:
         print(f"{result.failed} row groups failed; see the report's last section")
     return 0
-
-
-def _end(code: int) -> int:
-    """Ends the process where threads still train, and would be waited for."""
-    if any(one.name.startswith("row-group") for one in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
 
 
 def _with_baselines(

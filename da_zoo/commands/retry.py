@@ -3,13 +3,23 @@
 import argparse
 import shlex
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from da_zoo.commands import bench
+from da_zoo.commands.endings import in_good_order
 from da_zoo.logs import log_event
 
 __all__ = ["add", "commands_of", "run"]
+
+IN_ROWS = frozenset(
+    (
+        *("suite", "budget", "scenarios", "methods", "tracks", "seeds", "first_seed"),
+        *("label_fractions", "steps", "precision", "data"),
+    )
+)
+"""What ``da_zoo.bench.execute.command_of`` writes; ``--method`` is refused apart."""
 
 
 def add(commands: Any) -> None:
@@ -73,13 +83,22 @@ def _parsed(command: str) -> argparse.Namespace:
     except SystemExit:
         raise ValueError(f"a row's command cannot be read: {command!r}") from None
     if arguments.method:
-        # Rows may come from anyone, and this would import what they name.
+        # This would import what the row names.
         raise ValueError(
             "a row's command may not name a module; if it is yours, call it with "
             f"--retry-failed: {command!r}"
         )
-    if arguments.plan or arguments.device or arguments.shard != (1, 1):
-        raise ValueError(f"a row's command has options that no row has: {command!r}")
+    # Rows may come from anyone, and other options join clusters and write folders.
+    usual = vars(parser.parse_args(["bench"]))
+    if foreign := [
+        f"--{name.replace('_', '-')}"
+        for name, value in vars(arguments).items()
+        if name not in IN_ROWS and value != usual[name]
+    ]:
+        raise ValueError(
+            f"a row's command has options that no row has ({', '.join(foreign)}): "
+            f"{command!r}"
+        )
     return arguments
 
 
@@ -91,7 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not Path(arguments.dir).is_dir():
         raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
-    rows, _ = RowStore.open(arguments.dir, create=False).read()
+    store = RowStore.open(arguments.dir, create=False)
+    rows, _ = store.read()
     # Not what another run of the same cell has replaced since.
     commands = commands_of(current_rows(rows)[0])
     if not commands:
@@ -107,27 +127,35 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("; ".join(problems))
     if arguments.data is None and any(call.data for call in calls.values()):
         raise ValueError("the failed rows are of real data: name their folder, --data")
-    store = RowStore.open(arguments.dir, create=False)
     looked = {
         row["command"]
         for row in rows
         if row["status"] in BROKEN and store.has_checkpoints(row["group"])
     }
-    ran = failed = 0
-    result = None
     for command, call in calls.items():
-        log_event(
-            "retry",
-            f"{commands[command]} rows: {command}",
-            rows=commands[command],
-            command=command,
-        )
         call.checkpoints = command in looked
         call.out = arguments.out or arguments.dir
         call.data = arguments.data if call.data else None
         call.workers, call.no_progress = arguments.workers, arguments.no_progress
         call.retry_failed = True
         call.no_baselines = True  # they did not fail, or have a command of their own
+    work = partial(_run_again, calls, commands, problems)
+    return in_good_order(work, arguments.out or arguments.dir)
+
+
+def _run_again(
+    calls: dict[str, argparse.Namespace], rows: dict[str, int], problems: list[str]
+) -> int:
+    """Calls commands one after the other; rows are how many each has."""
+    ran = failed = 0
+    result = None
+    for command, call in calls.items():
+        log_event(
+            "retry",
+            f"{rows[command]} rows: {command}",
+            rows=rows[command],
+            command=command,
+        )
         try:
             result = bench.benchmark(call)
         except ValueError as error:  # the others can be run all the same

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from da_zoo.logs.events import LEVELS, LOGGER, is_first_process
 
-__all__ = ["CONSOLE", "FORMATS", "draws_bars", "logging_to_stderr"]
+__all__ = ["CONSOLE", "FORMATS", "draws_bars", "logging_to_stderr", "raw_line"]
 
 FORMATS = ("text", "json")
 
@@ -78,6 +78,29 @@ def logging_to_stderr(format: str = "text", level: str = "info") -> Iterator[Non
             logging.captureWarnings(False)
         LOGGER.setLevel(before)
         to.removeHandler(handler)
+
+
+def raw_line(event: str, told: str, /, **fields: Any) -> bytes:
+    r"""Makes a warning's line for a signal handler, which may wait for no lock.
+
+    Args:
+        event: its name.
+        told: what a person reads.
+        **fields: as for :func:`da_zoo.logs.log_event`.
+
+    Returns:
+        What to hand to ``os.write(2, ...)``: JSON between lines of JSON, else text on a
+        line of its own, also where a progress bar stands.
+
+    Example:
+        >>> raw_line("finishing", "one moment", in_flight=2)
+        b'\none moment\n'
+    """
+    if draws_bars():
+        return f"\n{told}\n".encode()
+    parts = {"name": LOGGER.name, "levelname": "WARNING", "msg": "%s", "args": (told,)}
+    record = logging.makeLogRecord({**parts, "event": event, "fields": fields})
+    return f"{_as_json(record)}\n".encode()
 
 
 def _is_to_be_told(record: logging.LogRecord) -> bool:

@@ -55,7 +55,7 @@ def test_a_disk_that_fills_harms_no_row_and_the_command_continues(tmp_path):
     assert line.endswith("and the same command continues")
     assert "Traceback" not in full.stderr
     assert (out / "rows.jsonl").read_bytes().startswith(before)
-    assert not list(out.glob("**/*.tmp"))
+    assert not list(out.glob("**/.*.tmp*"))
     again = bench(both, out)
     assert again.returncode == 0, again.stderr
     rows, torn = RowStore.open(out).read()
@@ -93,7 +93,7 @@ def test_reports_are_written_whole_or_not_at_all(monkeypatch, tmp_path):
         with pytest.raises(OSError, match="No space left"):
             render(tmp_path)
     assert {name: (tmp_path / name).read_bytes() for name in names} == before
-    assert not list(tmp_path.glob("*.tmp"))
+    assert not list(tmp_path.glob(".*.tmp*"))
     render(tmp_path)
     after = {name: (tmp_path / name).read_bytes() for name in names}
     assert all(after[name] != before[name] for name in names[:3])

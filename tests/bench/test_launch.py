@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from benchmarks.kill_bench import compare
 from da_zoo.bench import run
 from da_zoo.bench.group import GroupKeys
-from da_zoo.bench.launch import Job, Launch, Processes, Task, Work, check_launch
+from da_zoo.bench.launch import BatchJob, Launch, Processes, Task, Work, check_launch
 from da_zoo.bench.launch.choice import order_of
 from da_zoo.bench.plugins import import_method, registered
 from da_zoo.bench.store import RowStore
@@ -132,11 +131,11 @@ def test_a_worker_with_other_data_or_code_does_not_answer(folder):
     path = folder[0] / "tiny.toml"
     choice = {"methods": ("unadapted",), "tracks": ("U",), "scenarios": ("shift",)}
     choice |= {"seeds": 1}
-    suite, _, cells = lay_out(path, Console(), **choice)
+    suite, _, cells = lay_out(path, **choice)
     order = order_of(path, choice, None, ["unadapted"], False)
 
     keys = GroupKeys("a" * 64, {0: "b" * 64})
-    job = Job(Work([(cells[0], keys)], set()), Task((0,), (keys.group,)), list)
+    job = BatchJob(Work([(cells[0], keys)], set()), Task((0,), (keys.group,)), list)
     with Processes(1, order, suite) as launcher:
         ((_, groups),) = launcher.run(iter([job]))
     (row,) = groups[0].rows

@@ -159,7 +159,7 @@ def test_what_ray_cannot_do_is_said_in_one_line(begin, tmp_path):
     for option, reason in {
         "--address nowhere": "address must be auto, local or HOST:PORT, got 'nowhere'",
         "--address 127.0.0.1:1": "no Ray cluster answers there",
-        "--gpus-per-group 64": "gpus_per_group=64, and this machine has",
+        "--gpus-per-group 64": "gpus_per_group=64 fit on none of the cluster's",
     }.items():
         told = end(begin(f"{words} {option}"), 2)
         assert reason in told.strip().splitlines()[-1], told

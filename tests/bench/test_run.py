@@ -1,4 +1,6 @@
+import inspect
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -163,6 +165,31 @@ def test_a_failing_method_leaves_a_reason_and_the_others_run(
     assert all(row["accuracy"] is None for row in failed)
     assert any(r["method"] == "source_only" and r["status"] == "ok" for r in rows)
     assert "<script>no" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_reason_longer_than_a_row_may_be_ends_nothing(suite, tmp_path, monkeypatch):
+    def breaks(*args, **kwargs):
+        raise RuntimeError("x" * 200_000 + " and that was it")
+
+    broken = METHODS["deep_coral"]._replace(factory=breaks)
+    monkeypatch.setitem(METHODS, "deep_coral", broken)
+    monkeypatch.setattr(breaks, "__module__", "da_zoo.methods.deep_coral")
+    methods, options = ["deep_coral"], {"tracks": ("U",), "scenarios": ["shift"]}
+    assert bench(suite(), tmp_path / "out", methods, **options).failed == 1
+    rows, problems = RowStore.open(tmp_path / "out").read()
+    assert not problems and len(rows) == 2
+    reason = rows[0]["reason"]
+    assert len(reason) < 10_100
+    assert reason.startswith("RuntimeError: xxx")
+    assert reason.endswith("x and that was it") and "are left out" in reason
+
+
+def test_many_failures_of_a_run_are_a_row_too(suite):
+    result = SimpleNamespace(finite=np.array([False]), failures=("y" * 99_999,) * 2)
+    scores, logits = inspect.unwrap(group_module._scored)(
+        result, (0,), None, True, False
+    )
+    assert logits is None and len(scores["reason"]) < 10_100
 
 
 def test_non_finite_training_is_a_failed_row(suite, tmp_path):

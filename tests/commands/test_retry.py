@@ -1,7 +1,12 @@
 """``da-zoo retry``: failed groups again, by their rows' own commands."""
 
+import errno
+import os
+import threading
+
 import pytest
 
+from da_zoo.bench.signals import BenchStopped
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
 from tests.bench.fake_rows import make_row
@@ -103,3 +108,44 @@ def test_checkpoints_are_kept_again_where_they_were(failed):
     store = RowStore.open(folder)
     groups = {row["group"] for row in store.read()[0] if row["status"] == "ok"}
     assert groups and all(store.has_checkpoints(group) for group in groups)
+
+
+@pytest.mark.parametrize(("code", "word"), [(130, "interrupted"), (143, "terminated")])
+def test_a_signal_ends_it_as_it_ends_a_benchmark(
+    failed, capsys, monkeypatch, code, word
+):
+    def stopped(call):
+        raise BenchStopped(code)
+
+    monkeypatch.setattr("da_zoo.commands.bench.benchmark", stopped)
+    assert main(["retry", failed(COMMAND)]) == code
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == f"da-zoo: {word}; the same command continues"
+
+
+def test_a_full_disk_is_one_line(failed, capsys, monkeypatch, tmp_path):
+    def full(call):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("da_zoo.commands.bench.benchmark", full)
+    folder = failed(COMMAND)
+    assert main(["retry", folder]) == 1
+    assert main(["retry", folder, "--out", str(tmp_path / "new")]) == 1
+    told = [w for w in capsys.readouterr().err.splitlines() if w.startswith("da-zoo:")]
+    assert [line.partition(" (No space left")[0] for line in told] == [
+        f"da-zoo: {where} cannot be written" for where in (folder, tmp_path / "new")
+    ]
+
+
+def test_threads_that_still_train_are_not_waited_for(failed, monkeypatch):
+    ended, go = [], threading.Event()
+
+    def stopped(call):
+        threading.Thread(target=go.wait, name="row-group_0", daemon=True).start()
+        raise BenchStopped(143)
+
+    monkeypatch.setattr("da_zoo.commands.bench.benchmark", stopped)
+    monkeypatch.setattr("da_zoo.commands.endings.os._exit", ended.append)
+    main(["retry", failed(COMMAND)])
+    go.set()
+    assert ended == [143]

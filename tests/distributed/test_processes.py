@@ -54,7 +54,7 @@ def run_both(tmp_path, **job):
 
 def compare(tmp_path, methods, steps):
     for process in (0, 1):
-        with np.load(tmp_path / f"process_{process}.npz") as found:
+        with np.load(tmp_path / f"process_{process}.npz", allow_pickle=False) as found:
             for method in methods:
                 alone = train(method, steps=steps).state
                 leaves = jax.tree.leaves((alone.params, alone.stats))

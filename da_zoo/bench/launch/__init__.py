@@ -19,12 +19,12 @@ there.
 
 from da_zoo.bench.launch.base import Launcher
 from da_zoo.bench.launch.choice import LAUNCHERS, Launch, check_launch, launcher_for
-from da_zoo.bench.launch.job import Job, Order, Task, Work
+from da_zoo.bench.launch.job import BatchJob, Order, Task, Work
 from da_zoo.bench.launch.processes import Processes
 
 __all__ = [
     "LAUNCHERS",
-    "Job",
+    "BatchJob",
     "Launch",
     "Launcher",
     "Order",

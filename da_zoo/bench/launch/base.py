@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from da_zoo.bench.group import GroupRows
-from da_zoo.bench.launch.job import Job
+from da_zoo.bench.launch.job import BatchJob
 
 __all__ = ["TRIES", "Launcher"]
 
@@ -25,7 +25,9 @@ class Launcher(Protocol):
         """How many row groups have been begun and not been yielded."""
         ...
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, list[GroupRows]]]:
+    def run(
+        self, jobs: Iterator[BatchJob]
+    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs and yields their rows as soon as may be, in any order.
 
         Every job that was drawn is yielded, with rows that say what went wrong if need

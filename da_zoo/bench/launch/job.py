@@ -7,7 +7,7 @@ from da_zoo.bench.group import GroupKeys, GroupRows
 from da_zoo.bench.group_metrics import MetricsTo
 from da_zoo.bench.plan import Cell
 
-__all__ = ["Job", "Order", "Task", "Work"]
+__all__ = ["BatchJob", "Order", "Task", "Work"]
 
 
 class Work(NamedTuple):
@@ -49,7 +49,7 @@ class Task(NamedTuple):
     than the driver's must not answer."""
 
 
-class Job(NamedTuple):
+class BatchJob(NamedTuple):
     """One batch, for whoever runs it."""
 
     work: Work

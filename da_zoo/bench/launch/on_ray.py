@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,12 +14,12 @@ from typing import Any
 from da_zoo.bench.execute import without_result
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch.base import TRIES
-from da_zoo.bench.launch.job import Job, Order
+from da_zoo.bench.launch.job import BatchJob, Order
 from da_zoo.bench.launch.ray_worker import LATE, perform
 from da_zoo.scenarios import Suite
 from da_zoo.threads import worker_count
 
-__all__ = ["OnRay", "check_address"]
+__all__ = ["OnRay", "check_address", "room_flaw"]
 
 OBJECT_STORE = 128 * 2**20
 """Bytes of shared memory of a cluster of our own: rows pass through it, one batch at a
@@ -46,6 +46,38 @@ def check_address(address: str) -> None:
         r"[\w.\-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address
     ):
         raise ValueError(f"address must be auto, local or HOST:PORT, got {address!r}")
+
+
+def room_flaw(reserved: Mapping[str, float], nodes: Sequence[Mapping[str, Any]]) -> str:
+    """Says why no task would ever run; "" where some node has room for one.
+
+    Args:
+        reserved: what a task takes, by resource.
+        nodes: of the cluster, as ``ray.nodes()`` lists them.
+
+    Example:
+        >>> node = {"Alive": True, "Resources": {"CPU": 4.0}}
+        >>> room_flaw({"CPU": 2.0, "GPU": 0.0}, [node, node])
+        ''
+        >>> room_flaw({"CPU": 8.0, "GPU": 0.0}, [node, node])
+        "cpus_per_group=8, gpus_per_group=0 fit on none of ... CPU 4, GPU 0): no ..."
+    """
+    # A task runs on one node, whatever all of them have together.
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    if any(
+        all(there.get(name, 0.0) >= need for name, need in reserved.items())
+        for there in alive
+    ):
+        return ""
+    asked = ", ".join(f"{n.lower()}s_per_group={v:g}" for n, v in reserved.items())
+    kinds = dict.fromkeys(
+        ", ".join(f"{name} {there.get(name, 0.0):g}" for name in reserved)
+        for there in alive
+    )
+    return (
+        f"{asked} fit on none of the cluster's {len(alive)} nodes (they have "
+        f"{'; '.join(kinds) or 'nothing'}): no row group would ever run. Ask for less"
+    )
 
 
 class OnRay:
@@ -81,7 +113,7 @@ class OnRay:
         self.order, self.suite, self.address = order, suite, address
         self.workers, self.timeout = workers, timeout
         self.reserved = {"CPU": cpus, "GPU": gpus}
-        self._flying: dict[Any, Job] = {}
+        self._flying: dict[Any, BatchJob] = {}
         self._ours = False
         self._folder: Path | None = None
 
@@ -90,7 +122,9 @@ class OnRay:
         """How many row groups have been handed to Ray and not been yielded."""
         return sum(len(job.work.batch) for job in self._flying.values())
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, list[GroupRows]]]:
+    def run(
+        self, jobs: Iterator[BatchJob]
+    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs and yields their results as they come."""
         import ray
 
@@ -161,8 +195,14 @@ class OnRay:
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         import ray
 
-        if ray.is_initialized():  # the caller's
-            return self
+        if not ray.is_initialized():  # else it is the caller's
+            self._begin(ray)
+        if flaw := room_flaw(self.reserved, ray.nodes()):
+            self._stop(ray)
+            raise ValueError(flaw)
+        return self
+
+    def _begin(self, ray: Any) -> None:
         self._ours = True
         try:
             if self.address == "local":
@@ -183,7 +223,6 @@ class OnRay:
                 f"({str(error).splitlines()[0]}); start one (ray start --head), or use "
                 "address='local'"
             ) from None
-        return self
 
     def _start(self, ray: Any) -> None:
         base = tempfile.gettempdir()
@@ -203,14 +242,6 @@ class OnRay:
             logging_level=logging.ERROR,
             _temp_dir=str(self._folder),
         )
-        there = ray.cluster_resources()
-        for name, need in self.reserved.items():
-            if need > there.get(name, 0.0):
-                self._stop(ray)
-                raise ValueError(
-                    f"{name.lower()}s_per_group={need:g}, and this machine has "
-                    f"{there.get(name, 0.0):g}: no row group would ever run"
-                )
 
     def _stop(self, ray: Any) -> None:
         if self._ours:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from da_zoo.bench.execute import without_result
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch.base import TRIES
-from da_zoo.bench.launch.job import Job, Order
+from da_zoo.bench.launch.job import BatchJob, Order
 from da_zoo.bench.launch.worker import serve
 from da_zoo.scenarios import Suite
 
@@ -22,7 +22,7 @@ __all__ = ["Processes"]
 class _Try(NamedTuple):
     """A job, and how often it has been begun."""
 
-    job: Job
+    job: BatchJob
     number: int
 
 
@@ -93,7 +93,9 @@ class Processes:
         busy = [seat.at for seat in self._seats if seat.at is not None]
         return sum(len(one.job.work.batch) for one in busy)
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, list[GroupRows]]]:
+    def run(
+        self, jobs: Iterator[BatchJob]
+    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs and yields their results as they come."""
         again: deque[_Try] = deque()
         fresh = (_Try(job, 1) for job in jobs)
@@ -121,7 +123,7 @@ class Processes:
 
     def _hear(
         self, seat: _Seat, again: deque[_Try]
-    ) -> Iterator[tuple[Job, list[GroupRows]]]:
+    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Takes what a worker sends; a pipe that has ended is a worker that died."""
         assert seat.at is not None
         job, number = seat.at
@@ -141,7 +143,7 @@ class Processes:
         seat.at = None
         yield job, self._without(job, "failed", content) if said == "error" else content
 
-    def _overdue(self) -> Iterator[tuple[Job, list[GroupRows]]]:
+    def _overdue(self) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Ends workers that take too long."""
         for seat in list(self._seats):
             if self.timeout is None or seat.at is None or seat.began is None:
@@ -165,7 +167,7 @@ class Processes:
         seat.kill()
         return seat.process.exitcode
 
-    def _without(self, job: Job, status: str, reason: str) -> list[GroupRows]:
+    def _without(self, job: BatchJob, status: str, reason: str) -> list[GroupRows]:
         assert self.suite is not None
         return without_result(job.work.batch, self.suite, status, reason)
 

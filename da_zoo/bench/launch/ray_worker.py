@@ -4,6 +4,7 @@ import os
 import threading
 from typing import Any
 
+from da_zoo.backend import share_devices
 from da_zoo.bench.launch.job import Order, Task
 
 __all__ = ["LATE", "perform"]
@@ -39,6 +40,7 @@ def perform(order: Order, task: Task, timeout: float | None) -> Any:
     """
     if _spoiled.is_set():
         os._exit(1)
+    share_devices()  # tasks may reserve parts of a GPU
     from da_zoo.bench.launch.workplace import workplace
 
     if timeout is None:

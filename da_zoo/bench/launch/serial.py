@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from da_zoo.bench.group import GroupRows
-from da_zoo.bench.launch.job import Job
-from da_zoo.bench.stopping import Stopped
+from da_zoo.bench.launch.job import BatchJob
+from da_zoo.bench.signals import BenchStopped
 
 __all__ = ["Serial"]
 
@@ -27,14 +27,16 @@ class Serial:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool = ThreadPoolExecutor(workers, "row-group")
-        self._flying: deque[tuple[Job, Future[list[GroupRows]]]] = deque()
+        self._flying: deque[tuple[BatchJob, Future[list[GroupRows]]]] = deque()
 
     @property
     def in_flight(self) -> int:
         """How many row groups have been begun and not been yielded."""
         return sum(len(job.work.batch) for job, _ in self._flying)
 
-    def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, list[GroupRows]]]:
+    def run(
+        self, jobs: Iterator[BatchJob]
+    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs side by side and yields their results in the jobs' order."""
         for job in jobs:
             self._flying.append((job, self._pool.submit(job.call)))
@@ -44,7 +46,7 @@ class Serial:
         while self._flying:
             yield self._next()
 
-    def _next(self) -> tuple[Job, list[GroupRows]]:
+    def _next(self) -> tuple[BatchJob, list[GroupRows]]:
         job, future = self._flying[0]
         result = future.result()
         self._flying.popleft()
@@ -60,5 +62,5 @@ class Serial:
         trace: TracebackType | None,
     ) -> None:
         """Waits for what is in flight, unless the process is about to end."""
-        leaving = isinstance(error, Stopped | OSError)
+        leaving = isinstance(error, BenchStopped | OSError)
         self._pool.shutdown(wait=not leaving, cancel_futures=True)

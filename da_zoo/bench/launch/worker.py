@@ -6,6 +6,7 @@ import threading
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
+from da_zoo.backend import share_devices
 from da_zoo.bench.launch.job import Order
 
 __all__ = ["serve"]
@@ -23,8 +24,7 @@ def serve(pipe: Connection, order: Order) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Several processes on one accelerator: none may take three quarters of it at once.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    share_devices()
     while True:
         try:
             task = pipe.recv()

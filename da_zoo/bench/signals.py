@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["INTERRUPTED", "TERMINATED", "Stop", "Stopped"]
+from da_zoo.logs.output import raw_line
+
+__all__ = ["INTERRUPTED", "TERMINATED", "BenchStop", "BenchStopped"]
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """Exit statuses, as shells give them."""
 
 
-class Stopped(KeyboardInterrupt):
+class BenchStopped(KeyboardInterrupt):
     """The user, or the system, has ended the benchmark; what is written is whole.
 
     Args:
@@ -29,14 +31,14 @@ class Stopped(KeyboardInterrupt):
         return f"{how}; the same command continues"
 
 
-class Stop:
+class BenchStop:
     """What the signals of this process have asked for.
 
     The first SIGINT lets what is in flight end; a second one, or SIGTERM, raises
-    :class:`Stopped` in the main thread, after a write that is under way.
+    :class:`BenchStopped` in the main thread, after a write that is under way.
 
     Example:
-        >>> stop = Stop()
+        >>> stop = BenchStop()
         >>> stop.asked()
         False
     """
@@ -53,9 +55,9 @@ class Stop:
         return self._asked
 
     def check(self) -> None:
-        """Raises Stopped where an interrupted benchmark has nothing in flight left."""
+        """Raises BenchStopped where an interrupted one has nothing in flight left."""
         if self._asked:
-            raise Stopped(INTERRUPTED)
+            raise BenchStopped(INTERRUPTED)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -66,14 +68,14 @@ class Stop:
         finally:
             self._writing = False
         if self._leave:
-            raise Stopped(self._leave)
+            raise BenchStopped(self._leave)
 
     @contextmanager
-    def listening(self) -> Iterator["Stop"]:
+    def listening(self) -> Iterator["BenchStop"]:
         """Handles the two signals inside; elsewhere than in the main thread, nothing.
 
         Example:
-            >>> with Stop().listening() as stop:
+            >>> with BenchStop().listening() as stop:
             ...     stop.check()
         """
         if threading.current_thread() is not threading.main_thread():
@@ -87,8 +89,8 @@ class Stop:
             yield self
         except KeyboardInterrupt as error:
             # Ray's compiled code turns what a handler raises into a plain interrupt.
-            if self._leave and not isinstance(error, Stopped):
-                raise Stopped(self._leave) from None
+            if self._leave and not isinstance(error, BenchStopped):
+                raise BenchStopped(self._leave) from None
             raise
         finally:
             for number, handler in before.items():
@@ -99,10 +101,11 @@ class Stop:
         if number == signal.SIGINT and not self._asked and flying:
             self._asked = True
             groups = "row group" if flying == 1 else "row groups"
-            # Not print: the main thread may be in the middle of one.
-            told = f"\nda-zoo: finishing {flying} {groups} in flight; once more to "
-            os.write(2, f"{told}leave at once\n".encode())
+            told = f"da-zoo: finishing {flying} {groups} in flight; once more to "
+            line = raw_line("finishing", f"{told}leave at once", in_flight=flying)
+            # Not print or log: the main thread may be in the middle of either.
+            os.write(2, line)
             return
         self._leave = TERMINATED if number == signal.SIGTERM else INTERRUPTED
         if not self._writing:
-            raise Stopped(self._leave)
+            raise BenchStopped(self._leave)

@@ -1,5 +1,6 @@
 """Signals: the first interrupt finishes what is in flight, others leave at once."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,23 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from da_zoo.bench.stopping import Stop, Stopped
+from da_zoo.bench.signals import BenchStop, BenchStopped
 from da_zoo.bench.store import RowStore
+from da_zoo.logs import log_event, logging_to_stderr
 
 CONTINUES = "; the same command continues"
 
 
 def test_an_interrupt_with_nothing_in_flight_leaves_at_once():
-    with Stop().listening(), pytest.raises(Stopped) as caught:
+    with BenchStop().listening(), pytest.raises(BenchStopped) as caught:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
     assert (caught.value.code, str(caught.value)) == (130, f"interrupted{CONTINUES}")
 
 
 def test_the_first_interrupt_lets_groups_end_and_the_second_does_not(capfd):
-    stop = Stop()
+    stop = BenchStop()
     stop.in_flight = lambda: 3
-    with pytest.raises(Stopped) as caught, stop.listening():
+    with pytest.raises(BenchStopped) as caught, stop.listening():
         stop.check()
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.asked()
@@ -36,15 +38,30 @@ def test_the_first_interrupt_lets_groups_end_and_the_second_does_not(capfd):
     assert caught.value.code == 130
     told = "finishing 3 row groups in flight; once more to leave at once"
     assert capfd.readouterr().err.count(told) == 1
-    with pytest.raises(Stopped):
+    with pytest.raises(BenchStopped):
         stop.check()
 
 
+def test_between_lines_of_json_the_first_interrupt_is_one(capfd):
+    stop = BenchStop()
+    stop.in_flight = lambda: 1
+    with logging_to_stderr("json"), stop.listening():
+        log_event("before")
+        os.kill(os.getpid(), signal.SIGINT)
+        log_event("after")
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    before, told, after = lines
+    assert (before["event"], after["event"]) == ("before", "after")
+    assert (told["event"], told["level"]) == ("finishing", "warning")
+    assert told["in_flight"] == 1 and told["time"]
+    assert "once more to leave at once" in told["message"]
+
+
 def test_a_termination_waits_for_a_write_and_for_nothing_else():
-    stop = Stop()
+    stop = BenchStop()
     stop.in_flight = lambda: 3
     written = []
-    with pytest.raises(Stopped) as caught, stop.listening():
+    with pytest.raises(BenchStopped) as caught, stop.listening():
         with stop.writing():
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.01)
@@ -55,7 +72,7 @@ def test_a_termination_waits_for_a_write_and_for_nothing_else():
 
 
 def test_code_that_swallows_the_status_does_not_change_it():
-    with pytest.raises(Stopped) as caught, Stop().listening():
+    with pytest.raises(BenchStopped) as caught, BenchStop().listening():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(5)
@@ -66,12 +83,12 @@ def test_code_that_swallows_the_status_does_not_change_it():
 
 def test_handlers_are_put_back_and_other_threads_have_none():
     before = signal.getsignal(signal.SIGTERM)
-    with Stop().listening():
+    with BenchStop().listening():
         assert signal.getsignal(signal.SIGTERM) is not before
         seen = []
 
         def elsewhere():
-            with Stop().listening():
+            with BenchStop().listening():
                 seen.append(signal.getsignal(signal.SIGTERM))
 
         own = signal.getsignal(signal.SIGTERM)
@@ -168,7 +185,7 @@ def test_leaving_at_once_waits_for_no_group_and_the_same_command_continues(
     assert process.returncode == code, told
     assert told.rstrip().endswith(f"da-zoo: {word}{CONTINUES}")
     assert "slow" not in methods_of(tmp_path / "out")
-    assert list(tmp_path.glob("out/**/*.tmp")) == []
+    assert list(tmp_path.glob("out/**/.*.tmp*")) == []
     if launcher == "serial" and code == 143:
         (tmp_path / "go").touch()
         again = start(launcher)
