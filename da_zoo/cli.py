@@ -81,7 +81,19 @@ def _run(words: Sequence[str]) -> int:
         log_event("interrupted", f"da-zoo: interrupted{more}", level="warning")
         return 130
     except Exception as error:
+        if reason := _disk(error, getattr(arguments, "out", None) or "the output"):
+            log_event("disk", f"da-zoo: {reason}", level="error")
+            return 1
         if draws_bars():
             raise
         LOGGER.exception("%s", error, extra={"event": "crashed"})
         return 1
+
+
+def _disk(error: Exception, out: str) -> str:
+    """What the disk refused, "" where it was something else."""
+    if not isinstance(error, OSError):
+        return ""
+    from da_zoo.bench.disk import disk_trouble
+
+    return disk_trouble(error, out)

@@ -61,6 +61,11 @@ def start(
         ValueError: process must be in 0..1 for processes=2, got 2
     """
     given = (coordinator, processes, process)
+    for name, value in (("processes", processes), ("process", process)):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int)
+        ):
+            raise TypeError(f"{name} must be an integer, got {value!r}")
     if any(one is None for one in given) and any(one is not None for one in given):
         raise TypeError(
             "coordinator, processes and process belong together: give all three, or "
@@ -121,8 +126,9 @@ def telling_losses(what: str, folder: object = None) -> Iterator[None]:
         folder: of its checkpoints, if there are any.
 
     Raises:
-        ProcessLostError: where XLA's communication failed. Where it waits instead, JAX
-            ends the process after ``heartbeat_seconds``, with a message of its own.
+        ProcessLostError: where XLA's communication failed. Where it waits instead, also
+            for a checkpoint that is being written together, JAX ends the process after
+            ``heartbeat_seconds``, with a message of its own and status 134.
 
     Example:
         >>> with telling_losses("dann"):
@@ -130,7 +136,7 @@ def telling_losses(what: str, folder: object = None) -> Iterator[None]:
     """
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
+    except Exception as error:  # XLA's come as its own type, ValueError or RuntimeError
         text = str(error)
         if jax.process_count() == 1 or not any(word in text for word in LOST):
             raise

@@ -10,6 +10,7 @@ from da_zoo.checkpoint.saver import Saver
 from da_zoo.compose import is_refreshing, named_key
 from da_zoo.feed import Feed, Seeds
 from da_zoo.job import Job, OnMetrics, OnState, Trained
+from da_zoo.logs import log_event
 from da_zoo.programs import (
     Plan,
     advance_function,
@@ -82,6 +83,16 @@ def run_phases(
         return shapes[number]
 
     resumed = job.keeper.newest(structure) if job.keeper else None
+    if resumed is not None and job.keeper is not None:
+        at = resumed.position
+        log_event(
+            "resumed",
+            f"{job.name}: {'done already' if at.finished else 'going on'}, from step "
+            f"{at.done} of phase {recipe[at.phase].name!r}, by the checkpoint in "
+            f"{job.keeper.folder.parent}",
+            step=at.number,
+            finished=at.finished,
+        )
     state: TrainState | None = None
     for number, (phase, length) in enumerate(zip(recipe, lengths, strict=True)):
         done = 0

@@ -39,11 +39,19 @@ def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
     Args:
         devices: which; None means all that JAX sees.
 
+    Raises:
+        ValueError: for no devices, or something else.
+
     Example:
         >>> make_mesh(jax.devices()[:1]).shape["data"]
         1
     """
     chosen = jax.devices() if devices is None else list(devices)
+    if not chosen or not all(isinstance(one, jax.Device) for one in chosen):
+        raise ValueError(
+            f"devices must be some of jax.devices(), got {devices!r}; leave it out for "
+            "all of them"
+        )
     automatic = (AxisType.Auto,)
     return jax.make_mesh((len(chosen),), (AXIS,), automatic, devices=chosen)
 

@@ -64,12 +64,13 @@ def identity(
     told: dict[str, Any] = {
         "method": job.name,
         "batch_size": job.batch_size,
+        "phases": phases,
         "on_nonfinite": job.on_nonfinite,
+        "seeds": job.key.shape[0] if job.key.ndim else "one key",
         "keys": np.asarray(jax.random.key_data(job.key)).tolist(),
         "key": number,
         "loop": loop,
         "runs trained together": width,
-        "phases": phases,
         "data": data_mark(job.data),
         "jax version": importlib.metadata.version("jax"),
     }

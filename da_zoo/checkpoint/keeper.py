@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -194,8 +195,8 @@ class Keeper:
     def _failed(self, number: int, error: Exception) -> None:
         if not self._told_of_failure:
             warnings.warn(
-                f"the checkpoint of step {number} could not be written to "
-                f"'{self.folder}' ({type(error).__name__}: {error}); training goes on "
+                f"the checkpoint of step {number}, or the one before it, could not be "
+                f"written to '{self.folder}' ({_short(error)}); training goes on "
                 "without, and tries again at the next one",
                 stacklevel=2,
             )
@@ -274,11 +275,9 @@ class Keeper:
         if not _is_damage(error):
             raise error
         self._damaged.add(number)
-        text = str(error).strip().split("\n")[0][:200]
         warnings.warn(
             f"the checkpoint of step {number} in '{self.folder}' is damaged "
-            f"({type(error).__name__}: {text}); the one before it is used, if there is "
-            "one",
+            f"({_short(error)}); the one before it is used, if there is one",
             stacklevel=2,
         )
 
@@ -382,12 +381,29 @@ def _finish_others(manager: Any) -> None:
     _in_flight[:] = [manager]
 
 
+def _short(error: Exception) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text[:200]}"
+
+
 def _quiet_orbax() -> None:
     """Leaves out what Orbax logs of failures: they are told once, in a line."""
+    if sys.unraisablehook is not _without_closed_loops:
+        global _hook_before
+        _hook_before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
     for name in ("absl", "asyncio"):
         logger = logging.getLogger(name)
         if not any(isinstance(f, _NotOrbax) for f in logger.filters):
             logger.addFilter(_NotOrbax())
+
+
+_hook_before: Any = sys.__unraisablehook__
+
+
+def _without_closed_loops(unraisable: Any) -> None:
+    """Leaves out reads that end after another failed, and find Orbax's loop closed."""
+    if "Event loop is closed" not in str(unraisable.exc_value):
+        _hook_before(unraisable)
 
 
 class _NotOrbax(logging.Filter):

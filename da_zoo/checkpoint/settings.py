@@ -34,6 +34,13 @@ TOLD = 2000
 class Checkpointing(NamedTuple):
     """Checkpoints of ``fit``: the same call again goes on after the newest good one.
 
+    Args:
+        folder: of this one training; made where there is none.
+        every: steps of a phase between two checkpoints.
+        keep: how many of the newest stay.
+        keep_best: "infomax" or "entropy": the one with the highest such score on
+            unlabelled target rows stays too, and ``FitResult.best`` is its state.
+
     Example:
         >>> Checkpointing("run", every=500, keep=3, keep_best="infomax").keep
         3
@@ -73,6 +80,8 @@ def check_checkpointing(settings: Checkpointing) -> None:
         raise TypeError(
             f"checkpoint.folder must be a path, got {type(settings.folder).__name__}"
         )
+    if not os.fspath(settings.folder):
+        raise ValueError('checkpoint.folder must name a folder, got ""')
     for name in ("every", "keep"):
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer):

@@ -64,7 +64,9 @@ def logging_to_stderr(format: str = "text", level: str = "info") -> Iterator[Non
     handler.addFilter(_is_to_be_told)
     # Other libraries' text stays where they put it; their lines would not be JSON.
     to = logging.getLogger() if as_json else LOGGER
-    before = LOGGER.level
+    before, passed_on = LOGGER.level, LOGGER.propagate
+    # A library that sets up the root logger, as some do, must not say it all again.
+    LOGGER.propagate = as_json
     to.addHandler(handler)
     LOGGER.setLevel(level.upper())
     _formats.append(format)
@@ -77,6 +79,7 @@ def logging_to_stderr(format: str = "text", level: str = "info") -> Iterator[Non
         if as_json:
             logging.captureWarnings(False)
         LOGGER.setLevel(before)
+        LOGGER.propagate = passed_on
         to.removeHandler(handler)
 
 

@@ -1,6 +1,7 @@
 """Metrics as events of the log: now and then, how a long training is doing."""
 
 import math
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -57,8 +58,9 @@ class EventWriter:
         )
 
     def close(self) -> None:
-        """Logs the end."""
-        log_event("training_ended", seconds=self._seconds(), **self._run)
+        """Logs the end, ``training_stopped`` where an exception is on its way."""
+        event = "training_ended" if sys.exc_info()[0] is None else "training_stopped"
+        log_event(event, seconds=self._seconds(), **self._run)
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._began, 3)

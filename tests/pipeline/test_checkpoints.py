@@ -117,3 +117,19 @@ def test_the_command_ends_with_143_when_terminated(tmp_path, monkeypatch, capsys
     assert "goes on from the checkpoint" in capsys.readouterr().err
     monkeypatch.undo()
     assert main(words.split()) == 0
+
+
+def test_a_full_disk_ends_adapt_in_one_line(tmp_path, monkeypatch, capsys):
+    source, target = sides()
+    np.savez(tmp_path / "source.npz", x=source[0], y=source[1])
+    np.savez(tmp_path / "target.npz", x=target)
+    words = f"adapt --source {tmp_path}/source.npz --target {tmp_path}/target.npz "
+    words += f"--label y --steps 5 --no-baseline --out {tmp_path}/model"
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.modules["da_zoo.pipeline.adapt"], "save", full)
+    assert main(words.split()) == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and "No space left on device" in told[0]
