@@ -88,6 +88,7 @@ def one_blas_thread() -> Iterator[None]:
         >>> with one_blas_thread():
         ...     pass
     """
+    import scipy.linalg  # noqa: F401  (loads its library: later ones are not limited)
     from threadpoolctl import threadpool_limits
 
     me = object()

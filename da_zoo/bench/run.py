@@ -38,6 +38,7 @@ from da_zoo.bench.workload import (
 from da_zoo.logs import CONSOLE, log_event
 from da_zoo.metrics_log import TensorBoardWriter
 from da_zoo.scenarios import Suite
+from da_zoo.threads import one_blas_thread
 
 __all__ = ["BenchResult", "run"]
 
@@ -161,6 +162,9 @@ def run(
     signals = stop or BenchStop()
     place_of = {id(cell): place for place, cell in enumerate(cells)}
     with (
+        # The whole run, for scikit-learn has limits of its own, and what it takes back
+        # at their end is what it met at their beginning. Rows must not depend on that.
+        one_blas_thread(),
         bench_progress(CONSOLE, progress) as told,
         launcher_for(launch, order, loaded) as launcher,
         # After the launcher has started: Ray has a handler of its own.

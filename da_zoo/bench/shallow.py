@@ -17,7 +17,6 @@ from da_zoo.bench.scoring import score_run
 from da_zoo.data.splits import Split
 from da_zoo.diagnostics import class_shares, distances, mean_entropy, subsample
 from da_zoo.scenarios import ScenarioData, Suite
-from da_zoo.threads import one_blas_thread
 
 __all__ = ["MOST_ROWS", "run_shallow", "shallow_keys"]
 
@@ -134,16 +133,10 @@ def run_shallow(
         For each group its rows and logits.
     """
     del steps, checkpoints, writers
-    # Its libraries first: what is loaded later would not be limited.
-    from da_zoo.shallow import adapter
-
-    del adapter
-    # Rows must not depend on what is computed beside them.
-    with one_blas_thread():
-        return [
-            _run_group(cell, suite, data, own)
-            for cell, own in zip(cells, keys, strict=True)
-        ]
+    return [
+        _run_group(cell, suite, data, own)
+        for cell, own in zip(cells, keys, strict=True)
+    ]
 
 
 def _run_group(

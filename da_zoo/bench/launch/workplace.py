@@ -13,6 +13,7 @@ from da_zoo.bench.plugins import import_method
 from da_zoo.bench.workload import lay_out, scenario_data, with_keys
 from da_zoo.methods import METHODS
 from da_zoo.scenarios import Scenario, ScenarioData
+from da_zoo.threads import one_blas_thread
 
 __all__ = ["Workplace", "workplace"]
 
@@ -80,14 +81,15 @@ class Workplace:
                 f"row group {here[0][:12]} where the driver has {task.groups[0][:12]}"
             )
         on_begin()
-        return run_batch(
-            batch,
-            self.suite,
-            self._data,
-            self.steps,
-            self.order.checkpoints,
-            self.order.metrics,
-        )
+        with one_blas_thread():  # as in the driver
+            return run_batch(
+                batch,
+                self.suite,
+                self._data,
+                self.steps,
+                self.order.checkpoints,
+                self.order.metrics,
+            )
 
 
 _PLACES: list[Workplace] = []
