@@ -87,6 +87,7 @@ class Workplace:
             self.steps,
             self.order.checkpoints,
             self.order.metrics,
+            task.done,
         )
 
 
