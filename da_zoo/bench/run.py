@@ -213,8 +213,14 @@ def run(
                         tuple(k.group for _, k in batch if k.group in done),
                     )
                     call = partial(
-                        *(run_batch, batch, loaded, data, length, checkpoints),
-                        *(metrics, task.done),
+                        run_batch,
+                        batch,
+                        loaded,
+                        data,
+                        length,
+                        checkpoints,
+                        metrics,
+                        task.done,
                     )
                     job = BatchJob(Work(batch, done), task, call)
                     if order is not None and batch[0][0].undefined:
