@@ -1,9 +1,13 @@
-"""JSON files from anywhere: too large, too deep or damaged is one clean error."""
+"""Strict JSON, and files of it from anywhere: too large or damaged is a clean error."""
 
 import json
+import math
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 __all__ = [
     "DEEPEST",
@@ -12,6 +16,8 @@ __all__ = [
     "parse_json",
     "plain_texts",
     "read_json",
+    "refuse_constant",
+    "strict_json",
 ]
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -75,7 +81,7 @@ def parse_json(content: str | bytes, *, deepest: int = DEEPEST) -> Any:
     """
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
-        found = json.loads(text, parse_constant=_refuse)
+        found = json.loads(text, parse_constant=refuse_constant)
     except RecursionError:
         raise ValueError("values lie too deep within each other") from None
     except UnicodeDecodeError as error:
@@ -134,5 +140,46 @@ def plain_texts(value: Any) -> Any:
     return [plain_texts(one) for one in value] if isinstance(value, list) else value
 
 
-def _refuse(name: str) -> float:
+def strict_json(value: Any, *, other: Callable[[Any], Any] | None = None) -> Any:
+    """Makes a value strict JSON: non-finite numbers null, NumPy's plain.
+
+    Args:
+        value: anything made of mappings, sequences, arrays, numbers and text.
+        other: what becomes of anything else; None leaves it, for ``json.dumps`` to
+            refuse.
+
+    Example:
+        >>> strict_json({"nll": float("inf"), "network": (128, 64)})
+        {'nll': None, 'network': [128, 64]}
+        >>> strict_json([np.float32(0.5), 1 + 1j], other=str)
+        [0.5, '(1+1j)']
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): strict_json(one, other=other) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_json(one, other=other) for one in value]
+    return value if other is None else other(value)
+
+
+def refuse_constant(name: str) -> float:
+    """Refuses NaN and Infinity, which Python's JSON reader takes by default.
+
+    Args:
+        name: the constant, as handed over by ``json.loads(parse_constant=...)``.
+
+    Raises:
+        ValueError: always.
+
+    Example:
+        >>> refuse_constant("NaN")
+        Traceback (most recent call last):
+        ...
+        ValueError: NaN is not strict JSON
+    """
     raise ValueError(f"{name} is not strict JSON")

@@ -275,7 +275,7 @@ def test_the_commands_of_the_readme_exist(capsys):
         for line in block.splitlines()
         if line.startswith("da-zoo")
     ]
-    assert len(lines) == 15
+    assert len(lines) == 16
     for line in lines:
         _parser().parse_args(shlex.split(line.split(" > ")[0])[1:])
     assert main(["list", "methods"]) == 0

@@ -14,9 +14,9 @@ from da_zoo.advice.rows import Rows
 from da_zoo.advice.sides import allow_labels, read_sides, thin
 from da_zoo.advice.tasks import TaskRelation, relate_tasks
 from da_zoo.advice.text import advice_text
-from da_zoo.bench.rows import strict_json
 from da_zoo.catalogue import catalogue
 from da_zoo.diagnostics import ROWS, subsample
+from da_zoo.json_files import strict_json
 
 __all__ = ["Advice", "advise"]
 

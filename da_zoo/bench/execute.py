@@ -2,7 +2,7 @@
 
 import gc
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from da_zoo.bench.freed_memory import give_back
@@ -54,11 +54,13 @@ def run_batch(
     steps: int,
     checkpoints: bool,
     metrics: MetricsTo | None = None,
+    done: Collection[str] = (),
 ) -> list[GroupRows]:
     """Runs groups together; whatever goes wrong becomes their rows' reason.
 
     What runs out of memory is tried again with half as many runs sharing a program,
-    down to one; its rows say so.
+    down to one; its rows say so. Groups that are ``done`` train along, and their
+    metrics stay as they are.
     """
     cells, keys = [list(part) for part in zip(*batch, strict=True)]
     if cells[0].undefined:
@@ -75,7 +77,7 @@ def run_batch(
                 keys,
                 steps=steps,
                 checkpoints=checkpoints,
-                writers=group_metrics(cells, keys, metrics),
+                writers=group_metrics(cells, keys, metrics, done),
                 **narrower,
             )
             return [_warned(group) for group in groups] if narrower else groups

@@ -1,6 +1,6 @@
 """Where a row group's metrics go while it trains: a file of lines, and TensorBoard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,17 +24,26 @@ class MetricsTo(NamedTuple):
 class _ByGroup:
     """Gives each group its own runs, numbered by their seeds."""
 
-    def __init__(self, groups: Sequence[tuple[Cell, GroupKeys]], to: MetricsTo) -> None:
+    def __init__(
+        self,
+        groups: Sequence[tuple[Cell, GroupKeys]],
+        to: MetricsTo,
+        done: Collection[str],
+    ) -> None:
         self._cells = [cell for cell, _ in groups]
-        self._writers: list[MetricsWriter] = []
-        for cell, keys in groups:
+        # By place: a group that is done trains along, and keeps its runs' numbers.
+        self._writers: dict[int, MetricsWriter] = {}
+        for place, (cell, keys) in enumerate(groups):
+            if keys.group in done:
+                continue
             own: list[MetricsWriter] = [JsonlWriter(to.folder / f"{keys.group}.jsonl")]
             if to.tensorboard is not None:
                 own.append(TensorBoardWriter(to.tensorboard / _place(cell)))
-            self._writers.append(together(*own))
+            self._writers[place] = together(*own)
 
     def start(self, run: Mapping[str, Any]) -> None:
-        for cell, writer in zip(self._cells, self._writers, strict=True):
+        for place, writer in self._writers.items():
+            cell = self._cells[place]
             told = {
                 "scenario": cell.scenario.name,
                 "method": cell.method.name,
@@ -48,7 +57,7 @@ class _ByGroup:
 
     def write(self, phase: str, step: int, values: Values) -> None:
         seeds = self._cells[0].seeds
-        for number, writer in enumerate(self._writers):
+        for number, writer in self._writers.items():
             first = number * len(seeds)
             own = {
                 metric: {
@@ -62,7 +71,7 @@ class _ByGroup:
                 writer.write(phase, step, own)
 
     def close(self) -> None:
-        for writer in self._writers:
+        for writer in self._writers.values():
             writer.close()
 
 
@@ -76,7 +85,10 @@ def _place(cell: Cell) -> Path:
 
 
 def group_metrics(
-    cells: Sequence[Cell], keys: Sequence[GroupKeys], to: MetricsTo | None
+    cells: Sequence[Cell],
+    keys: Sequence[GroupKeys],
+    to: MetricsTo | None,
+    done: Collection[str] = (),
 ) -> list[MetricsWriter]:
     """Makes the writers of groups that train together, whose runs are numbered on.
 
@@ -84,6 +96,7 @@ def group_metrics(
         cells: the groups, of equal seeds.
         keys: of each.
         to: folders; None keeps no metrics.
+        done: groups whose rows stay as they are, and so do their metrics.
 
     Raises:
         ValueError: for ``tensorboard`` without its library.
@@ -94,4 +107,4 @@ def group_metrics(
     """
     if to is None:
         return []
-    return [_ByGroup(list(zip(cells, keys, strict=True)), to)]
+    return [_ByGroup(list(zip(cells, keys, strict=True)), to, done)]

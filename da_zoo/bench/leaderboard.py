@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from da_zoo.bench.health import WARNINGS, Warned, count_warnings
 from da_zoo.bench.latex import latex_tables
-from da_zoo.bench.rows import BROKEN, SCHEMA_VERSION, Row, cell_of, strict_json
+from da_zoo.bench.rows import BROKEN, SCHEMA_VERSION, Row, cell_of
 from da_zoo.bench.standings import Standings, find_standings
 from da_zoo.bench.summary import Summary, add_gains, is_oracle, summarise
 from da_zoo.bench.tables import markdown_tables, text_tables
 from da_zoo.bench.verdicts import Verdict, find_verdicts
 from da_zoo.csv_cells import plain_cell
+from da_zoo.json_files import strict_json
 from da_zoo.whole_files import whole_file, write_whole
 
 __all__ = ["FIELDS", "Leaderboard", "build_leaderboard", "current_rows"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.store import RowStore
+from da_zoo.whole_files import whole_file
 
 __all__ = ["merge"]
 
@@ -87,9 +88,8 @@ def _copy_metrics(source: RowStore, target: RowStore, group: str) -> None:
     there = target.folder / name
     if (source.folder / name).is_file() and not there.is_file():
         there.parent.mkdir(exist_ok=True)
-        draft = there.with_suffix(".tmp")
-        shutil.copyfile(source.folder / name, draft)
-        draft.replace(there)
+        with whole_file(there) as draft:
+            shutil.copyfile(source.folder / name, draft)
 
 
 def _final(store: RowStore) -> set[str]:

@@ -1,10 +1,6 @@
 """What a row is: one run, a strict JSON object with the fields of PROTOCOL."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from da_zoo.bench.row_fields import FINAL_STATUSES, field_flaw
 from da_zoo.json_files import depth_flaw
@@ -16,9 +12,7 @@ __all__ = [
     "Row",
     "cell_of",
     "last_complete",
-    "refuse_constant",
     "row_flaw",
-    "strict_json",
 ]
 
 SCHEMA_VERSION = 1
@@ -67,45 +61,6 @@ def cell_of(row: Row) -> tuple[Any, ...]:
         ('s', 'U', None, 'dann', 0)
     """
     return tuple(row[field] for field in _CELL_FIELDS)
-
-
-def strict_json(value: Any) -> Any:
-    """Makes a value strict JSON: non-finite numbers null, NumPy scalars plain.
-
-    Args:
-        value: anything made of mappings, sequences, numbers and text.
-
-    Example:
-        >>> strict_json({"nll": float("inf"), "network": (128, 64)})
-        {'nll': None, 'network': [128, 64]}
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(name): strict_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict_json(item) for item in value]
-    return value
-
-
-def refuse_constant(name: str) -> float:
-    """Refuses NaN and Infinity, which Python's JSON reader takes by default.
-
-    Args:
-        name: the constant, as handed over by ``json.loads(parse_constant=...)``.
-
-    Raises:
-        ValueError: always.
-
-    Example:
-        >>> refuse_constant("NaN")
-        Traceback (most recent call last):
-        ...
-        ValueError: NaN is not strict JSON
-    """
-    raise ValueError(f"{name} is not strict JSON")
 
 
 def last_complete(numbered: list[tuple[int, Row]]) -> list[Row]:

@@ -214,9 +214,17 @@ def run(
                     task = Task(
                         tuple(place_of[id(cell)] for cell, _ in batch),
                         tuple(keys.group for _, keys in batch),
+                        tuple(k.group for _, k in batch if k.group in done),
                     )
                     call = partial(
-                        run_batch, batch, loaded, data, length, checkpoints, metrics
+                        run_batch,
+                        batch,
+                        loaded,
+                        data,
+                        length,
+                        checkpoints,
+                        metrics,
+                        task.done,
                     )
                     job = BatchJob(Work(batch, done), task, call)
                     if order is not None and batch[0][0].undefined:

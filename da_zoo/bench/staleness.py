@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from da_zoo.bench.fingerprint import source_hash
-from da_zoo.bench.rows import Row, cell_of, strict_json
+from da_zoo.bench.rows import Row, cell_of
+from da_zoo.json_files import strict_json
 from da_zoo.methods import METHODS
 
 __all__ = ["count_stale", "is_stale", "matching_stale", "stale_note"]

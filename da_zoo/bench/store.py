@@ -23,11 +23,9 @@ from da_zoo.bench.rows import (
     SCHEMA_VERSION,
     Row,
     last_complete,
-    refuse_constant,
     row_flaw,
-    strict_json,
 )
-from da_zoo.json_files import plain_texts, read_json
+from da_zoo.json_files import plain_texts, read_json, refuse_constant, strict_json
 from da_zoo.whole_files import sync_folder, whole_file, write_whole
 
 __all__ = ["Problem", "RowStore"]

@@ -3,15 +3,14 @@
 import datetime
 import json
 import logging
-import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
+from da_zoo.json_files import strict_json
 from da_zoo.logs.events import LEVELS, LOGGER, is_first_process
 
 __all__ = ["CONSOLE", "FORMATS", "draws_bars", "logging_to_stderr", "raw_line"]
@@ -155,19 +154,4 @@ def _as_json(record: logging.LogRecord) -> str:
         line["process"] = sys.modules["jax"].process_index()
     if record.exc_info:
         line["traceback"] = logging.Formatter().formatException(record.exc_info)
-    return json.dumps(_plain(line), allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """Makes a value strict JSON: what has no form there becomes text."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value)
+    return json.dumps(strict_json(line, other=str), allow_nan=False)

@@ -115,13 +115,13 @@ def test_what_hangs_becomes_a_row_of_its_own_and_the_rest_goes_on(folder):
     with registered(own(folder, "hangs", "well")):
         start = time.monotonic()
         names = ["hangs", "well"]
-        result = bench("out", Launch("processes", 1, timeout=4.0), names)
-    assert time.monotonic() - start < 60
+        result = bench("out", Launch("processes", 1, timeout=20.0), names)
+    assert time.monotonic() - start < 120
     assert (result.ran, result.failed) == (2, 1)
     rows = {row["method"]: row for row in rows_of("out").values()}
     assert rows["well"]["status"] == "ok"
     assert rows["hangs"]["status"] == "timeout"
-    assert rows["hangs"]["reason"] == "took longer than timeout=4 seconds"
+    assert rows["hangs"]["reason"] == "took longer than timeout=20 seconds"
     board = Path("out/leaderboard.md").read_text()
     assert "1 run ended as timeout" in board
 

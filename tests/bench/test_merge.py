@@ -1,7 +1,10 @@
 """Shares of a plan, put together again; failed groups; exports."""
 
 import csv
+import errno
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -183,3 +186,22 @@ def test_baseline_and_oracle_are_told_apart_in_latex():
     ]
     text = latex_tables(build_leaderboard(rows).cases)
     assert r"target\_only (baseline)" in text and r"target\_only (oracle)" in text
+
+
+def test_metrics_that_cannot_be_copied_leave_no_half(tmp_path, monkeypatch):
+    source = RowStore.open(tmp_path / "one")
+    source.append_group([row(group="aa", status="failed")])
+    (source.folder / "metrics").mkdir()
+    (source.folder / "metrics" / "aa.jsonl").write_text("1\n2\n")
+
+    def fills(path, draft):
+        Path(draft).write_text("1")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("da_zoo.bench.merge.shutil.copyfile", fills)
+        with pytest.raises(OSError, match="No space left"):
+            merge(tmp_path / "all", [source.folder])
+    assert list((tmp_path / "all" / "metrics").iterdir()) == []
+    merge(tmp_path / "all", [source.folder])
+    assert (tmp_path / "all" / "metrics" / "aa.jsonl").read_text() == "1\n2\n"

@@ -47,6 +47,8 @@ class Task(NamedTuple):
     groups: tuple[str, ...]
     """The keys that the driver has for them: a worker with other code or other data
     than the driver's must not answer."""
+    done: tuple[str, ...] = ()
+    """Those whose rows and metrics stay as they are."""
 
 
 class BatchJob(NamedTuple):

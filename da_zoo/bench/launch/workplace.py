@@ -89,6 +89,7 @@ class Workplace:
                 self.steps,
                 self.order.checkpoints,
                 self.order.metrics,
+                task.done,
             )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from da_zoo.data.domain_data import DomainData, make_domain_data
 from da_zoo.data.npz import load_npz
-from da_zoo.data.readers.matlab import read_matlab
+from da_zoo.data.readers.matlab import matlab_names, read_matlab
 from da_zoo.data.table import Table
 from da_zoo.naming import choose
 
@@ -125,15 +125,7 @@ def _names(path: Path) -> set[str]:
     if suffix == ".npy":
         return {"x"}
     if suffix == ".mat":
-        from scipy.io import whosmat
-
-        try:
-            return {name for name, *_ in whosmat(path)}
-        except Exception as error:  # many types, and NotImplementedError for HDF5
-            raise ValueError(
-                f"{path} is no MATLAB file of version 7 or before ({error}); save it "
-                "with -v7, or as .npz"
-            ) from None
+        return matlab_names(path)
     raise ValueError(f"{path} must be a {', '.join(FEATURE_SUFFIXES)} file")
 
 

@@ -9,12 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from da_zoo.data.npz import load_npz
+from da_zoo.json_files import parse_json
 
-__all__ = ["read_matlab"]
+__all__ = ["matlab_names", "read_matlab"]
 
 LONGEST = 600
 """Seconds; the largest sets in this format take a few."""
-PROGRAM = """
+NAMES = """
+import json, sys
+from scipy.io import whosmat
+try:
+    print(json.dumps([name for name, *_ in whosmat(sys.argv[1])]))
+except Exception as error:  # many types, and NotImplementedError for HDF5
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+ARRAYS = """
 import sys
 import numpy as np
 from scipy.io import loadmat
@@ -28,6 +37,31 @@ try:
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
+
+
+def matlab_names(path: str | Path) -> set[str]:
+    """Lists the arrays of a MATLAB file of version 7 or before.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ValueError: if it is no such file, or damaged.
+
+    Example:
+        >>> from scipy.io import savemat
+        >>> path = Path(tempfile.mkdtemp()) / "a.mat"
+        >>> savemat(path, {"x": np.ones((2, 3))})
+        >>> matlab_names(path)
+        {'x'}
+    """
+    told, flaw = _apart(NAMES, path)
+    if flaw:
+        raise ValueError(
+            f"{path} is no MATLAB file of version 7 or before ({flaw}); save it with "
+            "-v7, or as .npz"
+        )
+    return set(parse_json(told))
 
 
 def read_matlab(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -50,16 +84,24 @@ def read_matlab(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
     names = sorted(names)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "arrays.npz"
-        # -P: a scipy.py where the command is called is not what is meant.
-        command = [sys.executable, "-P", "-c", PROGRAM, str(path), str(out), *names]
-        try:
-            ended = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=LONGEST
-            )
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"{path} took over {LONGEST} s to read") from None
-        if ended.returncode:
-            lines = ended.stderr.strip().splitlines()
-            told = lines[-1] if ended.returncode > 0 and lines else "its reader crashed"
-            raise ValueError(f"{path} is a damaged MATLAB file ({told:.500})")
+        _, flaw = _apart(ARRAYS, path, out, *names)
+        if flaw:
+            raise ValueError(f"{path} is a damaged MATLAB file ({flaw})")
         return load_npz(out, tuple(names))
+
+
+def _apart(program: str, path: str | Path, *words: str | Path) -> tuple[str, str]:
+    """Runs a program on a file: what it printed, and what went wrong, "" if nothing."""
+    # -P: a scipy.py where the command is called is not what is meant.
+    command = [sys.executable, "-P", "-c", program, str(path), *map(str, words)]
+    try:
+        ended = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{path} took over {LONGEST} s to read") from None
+    if not ended.returncode:
+        return ended.stdout, ""
+    lines = ended.stderr.strip().splitlines()
+    told = lines[-1] if ended.returncode > 0 and lines else "its reader crashed"
+    return "", f"{told:.500}"

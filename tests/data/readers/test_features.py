@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from da_zoo.data.readers import matlab
 from da_zoo.data.readers.features import read_features
 from da_zoo.data.readers.read import guess, read
 
@@ -49,6 +50,22 @@ def test_matlab_and_npy(tmp_path: Path) -> None:
     assert data.classes == ("1", "2")
     np.save(tmp_path / "a.npy", X)
     assert read(tmp_path / "a.npy").rows == 4
+
+
+def test_scipy_reads_matlab_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """What crashes its reader must not end this process."""
+    savemat(tmp_path / "a.mat", {"x": X})
+    for name in ("whosmat", "loadmat"):
+        monkeypatch.setattr(f"scipy.io.{name}", None)
+    np.testing.assert_array_equal(read_features(tmp_path / "a.mat").x, X)
+    (tmp_path / "b.mat").write_bytes(b"no MATLAB at all" * 20)
+    with pytest.raises(ValueError, match=r"b\.mat is no MATLAB file of version 7"):
+        read_features(tmp_path / "b.mat")
+    monkeypatch.setattr(matlab, "NAMES", "import os; os.abort()")
+    with pytest.raises(ValueError, match=r"a\.mat .*its reader crashed"):
+        read_features(tmp_path / "a.mat")
 
 
 @pytest.mark.parametrize(
