@@ -72,6 +72,7 @@ def render_script(job: SlurmJob, words: Sequence[str], out: str | Path) -> str:
         #SBATCH --time=1:00:00
         #SBATCH --output=/r/logs/%a.log
         #SBATCH --open-mode=append
+        # Slurm opens the logs before this runs: mkdir -p /r/logs
         da-zoo bench --seeds 3 --shard "$SLURM_ARRAY_TASK_ID/4" \
             --out /r/shard-"$SLURM_ARRAY_TASK_ID"
         <BLANKLINE>
@@ -95,7 +96,9 @@ def render_script(job: SlurmJob, words: Sequence[str], out: str | Path) -> str:
         f'{shlex.join(words)} --shard "$SLURM_ARRAY_TASK_ID/{job.tasks}" \\\n'
         f'    --out {shlex.quote(str(out))}/shard-"$SLURM_ARRAY_TASK_ID"'
     )
-    return "\n".join(["#!/bin/bash", *lines, command, ""])
+    folder = shlex.quote(f"{out}/logs")
+    logs = f"# Slurm opens the logs before this runs: mkdir -p {folder}"
+    return "\n".join(["#!/bin/bash", *lines, logs, command, ""])
 
 
 def merge_command(job: SlurmJob, out: str | Path) -> str:
