@@ -131,6 +131,7 @@ def fit(
         TrainingStoppedError: after SIGTERM or SIGINT, where there is a ``checkpoint``.
 
     Example:
+        >>> import numpy as np
         >>> from da_zoo import methods, network_by_name
         >>> x, y = np.random.default_rng(0).normal(size=(32, 4)), np.arange(32) % 2
         >>> recipe = methods.source_only(network_by_name("mlp"), classes=2)
