@@ -224,5 +224,5 @@ def test_where_pools_lie(monkeypatch):
         def memory_stats(self):
             return {"bytes_limit": 1000}
 
-    monkeypatch.setattr("da_zoo.feed.jax.devices", lambda: [Small()])
+    monkeypatch.setattr("da_zoo.feed.jax.local_devices", lambda: [Small()])
     assert resolve_pools("auto", data) == "host"

@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_trained_in_equal_groups(key, monkeypatch):
     whole = run(dan(), key, sweep={"trade_off": [0.1, 0.2, 0.4, 0.8, 1.6]})
     assert widths == [5]
     widths.clear()
-    monkeypatch.setattr(loop_module, "group_width", lambda *_: 2)
+    monkeypatch.setattr("da_zoo.fit_plan.group_width", lambda *_: 2)
     with pytest.warns(UserWarning, match="5 runs at once.*groups of 2"):
         parts = run(dan(), key, sweep={"trade_off": [0.1, 0.2, 0.4, 0.8, 1.6]})
     assert widths == [2, 2, 2]  # the last group is filled up with a repeat

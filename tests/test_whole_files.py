@@ -20,6 +20,10 @@ ELSEWHERE = {
     "bench/store.py": "rows are appended; manifest and logits have drafts of their own",
     "data/archives.py": "a new folder, named when it is complete",
     "data/array_record_writer.py": "a new folder, named when it is complete",
+    # States of a training: Orbax has drafts of its own.
+    "phases.py": "a state, to the saver",
+    "checkpoint/saver.py": "a state, to the keeper",
+    "checkpoint/keeper.py": "a state, by Orbax",
     # Into memory.
     "data/tfds_builders/image_tree.py": "PNG bytes",
     "data/tfds_examples.py": "PNG bytes",

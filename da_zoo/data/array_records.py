@@ -18,6 +18,7 @@ from jaxtyping import Int, Shaped, UInt8
 from PIL import Image
 
 from da_zoo.data.array_record_header import read_header
+from da_zoo.data.image_files import FORMATS
 from da_zoo.data.random_access import READ_BYTES, all_rows, row_bytes
 
 __all__ = ["ArrayRecordPool", "array_record", "decode_image"]
@@ -208,6 +209,6 @@ def decode_image(record: bytes, channels: int) -> UInt8[np.ndarray, "h w c"]:
         Traceback (most recent call last):
         PIL.UnidentifiedImageError: cannot identify image file ...
     """
-    with Image.open(io.BytesIO(record), formats=("PNG",)) as image:
+    with Image.open(io.BytesIO(record), formats=FORMATS) as image:
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return pixels.reshape(*pixels.shape[:2], channels)

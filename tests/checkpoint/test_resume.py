@@ -52,7 +52,13 @@ def test_killed_and_called_again_ends_with_the_same_bits(mode, tmp_path):
     assert_resumes("dann", tmp_path, MODES[mode])
 
 
-@pytest.mark.parametrize("method", METHODS_OF_EACH_KIND[1:])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "mcd",
+        *(pytest.param(m, marks=pytest.mark.slow) for m in METHODS_OF_EACH_KIND[2:]),
+    ],
+)
 def test_state_of_every_kind_is_taken_up(method, tmp_path):
     assert_resumes(method, tmp_path, {})
 
