@@ -1,27 +1,30 @@
 """Writes and reads the checkpoints of one compiled group of runs, through Orbax."""
 
 import contextlib
-import hashlib
-import json
-import logging
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from da_zoo.checkpoint.contents import (
+    Position,
+    Resumed,
+    check_marks,
+    checked,
+    checked_history,
+    description,
+)
 from da_zoo.checkpoint.differences import differences
+from da_zoo.checkpoint.faults import in_a_line, is_damage, quiet_orbax
+from da_zoo.checkpoint.retention import NewestAndBest
 from da_zoo.checkpoint.settings import Checkpointing
 from da_zoo.checkpoint.state_arrays import (
-    array_mark,
-    describe,
     expected_arrays,
     fingerprints,
     from_arrays,
@@ -36,27 +39,6 @@ _ONE_WRITER = threading.Lock()
 _in_flight: list[Any] = []
 """The manager that may still be writing: two at a time in one process get in each
 other's way within Orbax."""
-
-
-class Position(NamedTuple):
-    """Where in a training a state is."""
-
-    number: int
-    """Steps since its start; names the checkpoint."""
-    phase: int
-    done: int
-    """Steps of that phase."""
-    finished: bool
-
-
-class Resumed(NamedTuple):
-    """A checkpoint, read back."""
-
-    position: Position
-    state: TrainState
-    history: dict[str, np.ndarray]
-    finite: np.ndarray
-    failures: tuple[str, ...]
 
 
 class Keeper:
@@ -92,9 +74,9 @@ class Keeper:
     def _open(self) -> Any:
         import orbax.checkpoint as ocp
 
-        _quiet_orbax()
+        quiet_orbax()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_NewestAndBest(
+            preservation_policy=NewestAndBest(
                 self.settings.keep, self._scores, self._damaged
             ),
             cleanup_tmp_directories=True,
@@ -146,38 +128,21 @@ class Keeper:
 
         arrays = to_arrays(state)
         marks = fingerprints(arrays)
-        numbered = {f"h{i:03d}": name for i, name in enumerate(history)}
-        told = {
-            "identity": self.identity,
-            "position": list(position),
-            "arrays": describe(state),
-            "marks": marks,
-            "history": {
-                short: {
-                    "name": name,
-                    "shape": list(history[name].shape),
-                    "dtype": str(history[name].dtype),
-                    "mark": array_mark(history[name]),
-                }
-                for short, name in numbered.items()
-            },
-            "finite": np.asarray(finite).tolist(),
-            "failures": list(failures),
-            "score": score,
-        }
-        told["content"] = _digest(told)
+        told = description(
+            self.identity, position, state, marks, history, finite, failures, score
+        )
         curves = {
-            short: self._whole(history[name])
-            for short, name in numbered.items()
-            if history[name].size
+            short: self._whole(history[curve["name"]])
+            for short, curve in told["history"].items()
+            if history[curve["name"]].size
         }
         if score is not None:
             self._scores[position.number] = score
         try:
             with _ONE_WRITER:
-                _finish_others(self._manager)
                 if self._manager is None:
                     self._manager = self._open()
+                _finish_others(self._manager)
                 if position.number in self._manager.all_steps():
                     self._manager.delete(position.number)  # it was passed over
                     self._damaged.discard(position.number)
@@ -196,7 +161,7 @@ class Keeper:
         if not self._told_of_failure:
             warnings.warn(
                 f"the checkpoint of step {number}, or the one before it, could not be "
-                f"written to '{self.folder}' ({_short(error)}); training goes on "
+                f"written to '{self.folder}' ({in_a_line(error)}); training goes on "
                 "without, and tries again at the next one",
                 stacklevel=2,
             )
@@ -272,12 +237,12 @@ class Keeper:
 
     def _pass_over(self, number: int, error: Exception) -> None:
         """Says that a checkpoint is damaged, if it is that."""
-        if not _is_damage(error):
+        if not is_damage(error):
             raise error
         self._damaged.add(number)
         warnings.warn(
             f"the checkpoint of step {number} in '{self.folder}' is damaged "
-            f"({_short(error)}); the one before it is used, if there is one",
+            f"({in_a_line(error)}); the one before it is used, if there is one",
             stacklevel=2,
         )
 
@@ -286,9 +251,7 @@ class Keeper:
 
         args = ocp.args.Composite(told=ocp.args.JsonRestore())
         told: dict[str, Any] = self._manager.restore(number, args=args)["told"]
-        if not isinstance(told, dict) or told.pop("content", None) != _digest(told):
-            raise ValueError("its description is not what was written")
-        return told
+        return checked(told)
 
     def _read(
         self, number: int, told: dict[str, Any], structure: Callable[[int], TrainState]
@@ -309,17 +272,8 @@ class Keeper:
         }
         args = ocp.args.Composite(state=ocp.args.StandardRestore(placed))
         found = dict(self._manager.restore(number, args=args)["state"])
-        history = {}
-        for short, curve in told["history"].items():
-            empty = np.zeros(curve["shape"], curve["dtype"])
-            values = np.asarray(found.pop(short)) if empty.size else empty
-            if array_mark(values) != curve["mark"]:
-                raise ValueError(f"its history of {curve['name']} is not what was kept")
-            history[curve["name"]] = values
-        marks = fingerprints(found)
-        if bad := [name for name, mark in marks.items() if mark != told["marks"][name]]:
-            path = told["arrays"][bad[0]]["path"]
-            raise ValueError(f"its {path} is not what was written")
+        history = checked_history(told, found)
+        check_marks(told, fingerprints(found))
         return Resumed(
             position,
             from_arrays(shapes, told["arrays"], found, self._key_impl),
@@ -327,47 +281,6 @@ class Keeper:
             np.asarray(told["finite"], bool),
             tuple(told["failures"]),
         )
-
-
-def _digest(told: Mapping[str, Any]) -> str:
-    text = json.dumps(told, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-class _NewestAndBest:
-    """Which checkpoints stay; Orbax's own rules would read files that may be damaged.
-
-    Args:
-        keep: how many of the newest.
-        scores: by step; grows while training runs.
-        damaged: those that were passed over; they must not push out good ones.
-    """
-
-    def __init__(
-        self, keep: int, scores: Mapping[int, float], damaged: AbstractSet[int]
-    ) -> None:
-        self._keep, self._scores, self._damaged = keep, scores, damaged
-
-    def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
-        """Answers for each of them."""
-        del context
-        steps = [one.step for one in checkpoints]
-        good = [step for step in steps if step not in self._damaged]
-        stay = set(sorted(good)[-self._keep :])
-        if scored := [step for step in good if step in self._scores]:
-            stay.add(max(scored, key=self._scores.__getitem__))
-        return [step in stay for step in steps]
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether a checkpoint itself is at fault, and not memory or a disk for a moment.
-
-    What could be read a minute later must not be passed over, and then written over.
-    """
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return False
-    missing = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-    return isinstance(error, missing) or not isinstance(error, OSError)
 
 
 def _finish_others(manager: Any) -> None:
@@ -379,34 +292,3 @@ def _finish_others(manager: Any) -> None:
         except Exception:  # its own keeper will be told
             continue
     _in_flight[:] = [manager]
-
-
-def _short(error: Exception) -> str:
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text[:200]}"
-
-
-def _quiet_orbax() -> None:
-    """Leaves out what Orbax logs of failures: they are told once, in a line."""
-    if sys.unraisablehook is not _without_closed_loops:
-        global _hook_before
-        _hook_before, sys.unraisablehook = sys.unraisablehook, _without_closed_loops
-    for name in ("absl", "asyncio"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(f, _NotOrbax) for f in logger.filters):
-            logger.addFilter(_NotOrbax())
-
-
-_hook_before: Any = sys.__unraisablehook__
-
-
-def _without_closed_loops(unraisable: Any) -> None:
-    """Leaves out reads that end after another failed, and find Orbax's loop closed."""
-    if "Event loop is closed" not in str(unraisable.exc_value):
-        _hook_before(unraisable)
-
-
-class _NotOrbax(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        told = f"{record.pathname} {record.getMessage()} {record.exc_info}"
-        return not any(word in told for word in ("orbax", "OCDBT"))

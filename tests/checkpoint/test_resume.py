@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from da_zoo import METHODS, Checkpointing
-from da_zoo.checkpoint.keeper import Keeper, _digest
+from da_zoo.checkpoint.contents import digest
+from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
 from tests.checkpoint.small import (
     KilledError,
@@ -211,7 +212,7 @@ def test_bits_that_only_the_marks_can_tell_are_found(tmp_path):
     name = next(iter(told["marks"]))
     told["marks"][name] ^= 1
     del told["content"]
-    path.write_text(json.dumps({**told, "content": _digest(told)}))
+    path.write_text(json.dumps({**told, "content": digest(told)}))
     with pytest.warns(UserWarning, match="is not what was written"):
         train("source_only", tmp_path / "run")
 

@@ -19,6 +19,17 @@ def sides():
     return (x, y), x + 1.0
 
 
+def command(folder):
+    """``da-zoo adapt`` on files of the two sides, as words."""
+    source, target = sides()
+    np.savez(folder / "source.npz", x=source[0], y=source[1])
+    np.savez(folder / "target.npz", x=target)
+    return (
+        f"adapt --source {folder}/source.npz --target {folder}/target.npz --label y "
+        f"--out {folder}/model"
+    )
+
+
 class Terminator:
     """A writer of metrics that asks for the end at a step."""
 
@@ -104,11 +115,7 @@ def test_checkpoint_options_are_checked_first(options, message, tmp_path, monkey
 
 
 def test_the_command_ends_with_143_when_terminated(tmp_path, monkeypatch, capsys):
-    source, target = sides()
-    np.savez(tmp_path / "source.npz", x=source[0], y=source[1])
-    np.savez(tmp_path / "target.npz", x=target)
-    words = f"adapt --source {tmp_path}/source.npz --target {tmp_path}/target.npz "
-    words += f"--label y --steps 40 --checkpoint-every 20 --out {tmp_path}/model"
+    words = command(tmp_path) + " --steps 40 --checkpoint-every 20"
     module = sys.modules[
         "da_zoo.pipeline.adapt"
     ]  # the package has a function of its name
@@ -120,11 +127,7 @@ def test_the_command_ends_with_143_when_terminated(tmp_path, monkeypatch, capsys
 
 
 def test_a_full_disk_ends_adapt_in_one_line(tmp_path, monkeypatch, capsys):
-    source, target = sides()
-    np.savez(tmp_path / "source.npz", x=source[0], y=source[1])
-    np.savez(tmp_path / "target.npz", x=target)
-    words = f"adapt --source {tmp_path}/source.npz --target {tmp_path}/target.npz "
-    words += f"--label y --steps 5 --no-baseline --out {tmp_path}/model"
+    words = command(tmp_path) + " --steps 5 --no-baseline"
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
