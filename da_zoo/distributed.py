@@ -12,7 +12,7 @@ from types import TracebackType
 
 import jax
 
-__all__ = ["EXIT_LOST", "ProcessLostError", "is_first", "start", "telling_losses"]
+__all__ = ["EXIT_LOST", "ProcessLostError", "start", "telling_losses"]
 
 HEARTBEAT_SECONDS = 30
 """After which a silent process counts as lost. JAX's own choice is 100."""
@@ -150,13 +150,3 @@ def telling_losses(what: str, folder: object = None) -> Iterator[None]:
             f"process {jax.process_index()} of {jax.process_count()} training {what} "
             f"has lost another one ({text.splitlines()[0][:200]}); {then}"
         ) from error
-
-
-def is_first() -> bool:
-    """Says whether this process is the one that prints and writes.
-
-    Example:
-        >>> is_first()
-        True
-    """
-    return jax.process_index() == 0

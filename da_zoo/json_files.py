@@ -1,5 +1,6 @@
 """Strict JSON, and files of it from anywhere: too large or damaged is a clean error."""
 
+import hashlib
 import json
 import math
 import re
@@ -13,6 +14,7 @@ __all__ = [
     "DEEPEST",
     "MOST_BYTES",
     "depth_flaw",
+    "digest",
     "parse_json",
     "plain_texts",
     "read_json",
@@ -183,3 +185,14 @@ def refuse_constant(name: str) -> float:
         ValueError: NaN is not strict JSON
     """
     raise ValueError(f"{name} is not strict JSON")
+
+
+def digest(value: Any) -> str:
+    """Returns the sha256 of a JSON-like value, independent of key order.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
+    text = json.dumps(value, sort_keys=True, default=str, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

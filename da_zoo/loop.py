@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from da_zoo.checkpoint.identity import identity
+from da_zoo.checkpoint.identity import identity, program_marks
 from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.checkpoint.settings import (
@@ -213,7 +213,9 @@ def fit(
         for members, own in groups
         for number in (range(width) if one_by_one else [None])
     ]
+    programs: list[str] = []
     if checkpoint is not None:
+        programs = program_marks(recipe, shapes)  # the same for every group
         claim_everywhere(Path(checkpoint.folder))
     began = time.perf_counter()
     total = sum(lengths) * len(units)
@@ -230,7 +232,7 @@ def fit(
             if checkpoint is not None:
                 mark = identity(
                     members,
-                    shapes,
+                    programs,
                     lengths,
                     own,
                     loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import da_zoo
-from da_zoo import sharding
+from da_zoo import METHODS, sharding
 from da_zoo.sharding import Layout
-from tests.checkpoint.small import assert_same_bits, bits, small_data, train
+from da_zoo.types import Batch, Examples
+from tests.checkpoint.small import NETWORK, assert_same_bits, bits, small_data, train
 
 TOLERANCE = 1e-5
 
@@ -97,6 +98,27 @@ def test_predictions_of_a_spread_state_are_those_of_the_other():
         bits(alone.predict(rows)), bits(spread.predict(rows)), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=TOLERANCE)
+
+
+@needs_two
+def test_devices_share_a_batch_and_not_each_the_whole():
+    """Equal numbers alone would not show it: copies of the work agree too."""
+    adapter = METHODS["source_only"].factory(NETWORK, classes=3)[0].adapter
+    rows = Examples(
+        x=np.ones((8, 6), np.float32),
+        y=np.zeros(8, np.int32),
+        labelled=np.ones(8, bool),
+        index=np.arange(8, dtype=np.int32),
+        domain=np.zeros(8, np.int32),
+    )
+    batch = Batch(source=rows)
+    layout = Layout(da_zoo.make_mesh())
+    state = sharding.replicated(
+        jax.jit(adapter.init)(jax.random.key(0), batch), layout.mesh
+    )
+    step = sharding.sharded_update(adapter.update, layout)
+    program = jax.jit(step).lower(state, sharding.replicated(batch, layout.mesh))
+    assert "all-reduce" in program.compile().as_text()
 
 
 def test_only_large_arrays_with_a_fitting_side_are_split():

@@ -1,5 +1,6 @@
 """Runs dealt out to threads: the same results, callbacks in turn, errors told."""
 
+import sys
 import threading
 
 import jax
@@ -110,3 +111,28 @@ def test_the_limit_of_linear_algebra_stays_until_the_last_one_is_out():
         assert blas_threads() == {1}
         second.__exit__(None, None, None)
         assert blas_threads() == before
+
+
+def test_a_benchmark_computes_with_one(tmp_path, monkeypatch):
+    """Rows must not depend on who else computes beside them."""
+    from da_zoo import bench
+    from da_zoo.bench import run as module
+
+    seen = []
+    real = sys.modules[module.__module__].run_batch
+
+    def watched(*arguments):
+        seen.append(blas_threads())
+        return real(*arguments)
+
+    monkeypatch.setattr(sys.modules[module.__module__], "run_batch", watched)
+    with threadpool_limits(2):
+        bench.run(
+            methods=["unadapted"],
+            scenarios=["plain_to_over07"],
+            seeds=1,
+            tracks=["U"],
+            out=tmp_path,
+            progress=False,
+        )
+    assert seen == [{1}]

@@ -4,26 +4,13 @@ import ast
 import functools
 import hashlib
 import importlib.util
-import json
 from pathlib import Path
-from typing import Any
 
-__all__ = ["digest", "source_hash"]
+__all__ = ["source_hash"]
 
 PACKAGE = "da_zoo"
 ALWAYS = ("da_zoo.step", "da_zoo.loop", "da_zoo.programs", "da_zoo.data.arrays")
 """What every run goes through, whatever the method imports."""
-
-
-def digest(value: Any) -> str:
-    """Returns the sha256 of a JSON-like value, independent of key order.
-
-    Example:
-        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
-        True
-    """
-    text = json.dumps(value, sort_keys=True, default=str, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file_of(module: str) -> Path | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from da_zoo.bench.checkpoints import Checkpoints
 from da_zoo.bench.clock import Clock
-from da_zoo.bench.fingerprint import digest, source_hash
+from da_zoo.bench.fingerprint import source_hash
 from da_zoo.bench.health import diagnose, drawn_features, warnings_of
 from da_zoo.bench.looks import Watch, lengths_of
 from da_zoo.bench.oracle import Oracle
@@ -28,6 +28,7 @@ from da_zoo.bench.scoring import (
     score_run,
 )
 from da_zoo.bench.streams import training_data
+from da_zoo.json_files import digest
 from da_zoo.loop import FitResult, fit
 from da_zoo.metrics_log import MetricsWriter, recording
 from da_zoo.models import network_by_name

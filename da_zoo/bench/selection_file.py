@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from da_zoo.bench.fingerprint import digest
 from da_zoo.bench.rows import Row
-from da_zoo.json_files import read_json, strict_json
+from da_zoo.json_files import digest, read_json, strict_json
 from da_zoo.whole_files import write_whole
 
 __all__ = [

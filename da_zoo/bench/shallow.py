@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from da_zoo.bench.fingerprint import digest, source_hash
+from da_zoo.bench.fingerprint import source_hash
 from da_zoo.bench.group import SCHEMA_VERSION, GroupKeys, GroupRows, na_rows, versions
 from da_zoo.bench.health import LEAST_ROWS, warnings_of
 from da_zoo.bench.plan import Cell
@@ -16,6 +16,7 @@ from da_zoo.bench.portraits import reliability
 from da_zoo.bench.scoring import score_run
 from da_zoo.data.splits import Split
 from da_zoo.diagnostics import class_shares, distances, mean_entropy, subsample
+from da_zoo.json_files import digest
 from da_zoo.scenarios import ScenarioData, Suite
 
 __all__ = ["MOST_ROWS", "run_shallow", "shallow_keys"]

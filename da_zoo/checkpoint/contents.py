@@ -1,13 +1,13 @@
 """What a checkpoint holds beside its arrays, and whether it is what was written."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from da_zoo.checkpoint.state_arrays import array_mark, describe
+from da_zoo.checkpoint.state_arrays import describe
+from da_zoo.json_files import digest
+from da_zoo.tensor_files import hash_arrays
 from da_zoo.types import TrainState
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "checked",
     "checked_history",
     "description",
-    "digest",
 ]
 
 
@@ -74,7 +73,7 @@ def description(
                 "name": name,
                 "shape": list(curve.shape),
                 "dtype": str(curve.dtype),
-                "mark": array_mark(curve),
+                "mark": hash_arrays({name: curve}),
             }
             for number, (name, curve) in enumerate(history.items())
         },
@@ -112,7 +111,7 @@ def checked_history(
     for short, curve in told["history"].items():
         empty = np.zeros(curve["shape"], curve["dtype"])
         values = np.asarray(found.pop(short)) if empty.size else empty
-        if array_mark(values) != curve["mark"]:
+        if hash_arrays({curve["name"]: values}) != curve["mark"]:
             raise ValueError(f"its history of {curve['name']} is not what was kept")
         history[curve["name"]] = values
     return history
@@ -133,9 +132,3 @@ def check_marks(told: Mapping[str, Any], marks: Mapping[str, int]) -> None:
             raise ValueError(
                 f"its {told['arrays'][name]['path']} is not what was written"
             )
-
-
-def digest(told: Mapping[str, Any]) -> str:
-    """Returns the sha256 of a description."""
-    text = json.dumps(told, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

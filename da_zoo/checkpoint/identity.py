@@ -19,15 +19,30 @@ from da_zoo.job import Job
 from da_zoo.step import traced_once
 from da_zoo.types import Batch, Recipe, TrainState
 
-__all__ = ["data_mark", "identity"]
+__all__ = ["data_mark", "identity", "program_marks"]
 
 SAMPLED_ROWS = 256
 """Rows of a pool that are looked at: all of a large one would take too long."""
 
 
+def program_marks(recipe: Recipe, shapes: list[tuple[TrainState, Batch]]) -> list[str]:
+    """Marks each phase's step by its lowered program, constants included.
+
+    Args:
+        recipe: its phases.
+        shapes: state and batch of each phase, as shapes, of one run.
+    """
+    marks = []
+    for phase, (state, batch) in zip(recipe, shapes, strict=True):
+        step: Any = traced_once(phase.adapter.update)
+        text = step.lower(state, batch).as_text()
+        marks.append(hashlib.sha256(text.encode()).hexdigest()[:16])
+    return marks
+
+
 def identity(
     recipe: Recipe,
-    shapes: list[tuple[TrainState, Batch]],
+    programs: list[str],
     lengths: list[int],
     job: Job,
     *,
@@ -40,7 +55,7 @@ def identity(
 
     Args:
         recipe: its phases.
-        shapes: state and batch of each phase, as shapes, of one run.
+        programs: marks of the phases' steps, of :func:`program_marks`.
         lengths: steps of each phase.
         job: data, keys and options.
         loop: which kind, for rounding depends on it.
@@ -49,16 +64,13 @@ def identity(
         every: steps between checkpoints.
     """
     phases = {}
-    for phase, (state, batch), length in zip(recipe, shapes, lengths, strict=True):
+    for phase, program, length in zip(recipe, programs, lengths, strict=True):
         init: Any = phase.adapter.init
         hparams = getattr(init, "keywords", {}).get("hparams", {})
-        step: Any = traced_once(phase.adapter.update)
-        lowered = step.lower(state, batch)
-        program = hashlib.sha256(lowered.as_text().encode()).hexdigest()
         phases[phase.name] = {
             "steps": length,
             "streams": sorted(phase.uses),
-            "compiled step": program[:16],
+            "compiled step": program,
             "hyper-parameters": {k: _plain(v) for k, v in sorted(hparams.items())},
         }
     told: dict[str, Any] = {

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from da_zoo.checkpoint.criteria import TARGET_CRITERIA, TARGET_ROWS
+from da_zoo.checkpoint.criteria import TARGET_LOSSES, TARGET_ROWS
 from da_zoo.data.arrays import ArrayData
 from da_zoo.data.batches import as_inputs
 from da_zoo.data.random_access import fill_rows
@@ -20,7 +20,7 @@ class Scorer:
     """A criterion over the first target rows of a group of runs.
 
     Args:
-        criterion: a name of :data:`~da_zoo.checkpoint.criteria.TARGET_CRITERIA`.
+        criterion: a name of :data:`~da_zoo.checkpoint.criteria.TARGET_LOSSES`.
         data: the streams, of which the target is read.
 
     Raises:
@@ -65,7 +65,7 @@ class Scorer:
             state: [runs, ...], or of one run.
             seeds: whose it is.
         """
-        criterion = TARGET_CRITERIA[self._criterion]
+        loss = TARGET_LOSSES[self._criterion]
         if not seeds.grouped:
             own = [(state, seeds.number or 0)]
         else:
@@ -79,6 +79,6 @@ class Scorer:
             logits = adapter.predict(one, rows, domain="target").logits.get("target")
             if logits is None:
                 return None
-            scores.append(float(criterion(logits.astype(jnp.float32))))
+            scores.append(-float(loss(logits.astype(jnp.float32))))
         mean = float(np.mean(scores))
         return mean if np.isfinite(mean) else None

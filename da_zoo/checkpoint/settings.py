@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from da_zoo.checkpoint.criteria import TARGET_CRITERIA
+from da_zoo.checkpoint.criteria import TARGET_LOSSES
 from da_zoo.json_files import read_json
 from da_zoo.naming import choose
 from da_zoo.whole_files import write_whole
@@ -84,14 +84,13 @@ def check_checkpointing(settings: Checkpointing) -> None:
         raise ValueError('checkpoint.folder must name a folder, got ""')
     for name in ("every", "keep"):
         value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            value = None if value is None else repr(value)
-        if not isinstance(value, int | np.integer) or value < 1:
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < 1:
             raise ValueError(
-                f"checkpoint.{name} must be an integer of at least 1, got {value}"
+                f"checkpoint.{name} must be an integer of at least 1, got {value!r}"
             )
     if settings.keep_best is not None:
-        choose(TARGET_CRITERIA, settings.keep_best, "checkpoint.keep_best")
+        choose(TARGET_LOSSES, settings.keep_best, "checkpoint.keep_best")
 
 
 def claim_everywhere(folder: Path) -> None:

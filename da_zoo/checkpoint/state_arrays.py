@@ -1,15 +1,13 @@
 """A training state as arrays by name, and what tells whether they are the same."""
 
 import math
-import zlib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PyTree
 
-__all__ = ["array_mark", "describe", "fingerprints", "from_arrays", "to_arrays"]
+__all__ = ["describe", "fingerprints", "from_arrays", "to_arrays"]
 
 MOST_ELEMENTS = 2**33
 """Of an array whose size a checkpoint may say: memory banks are sized in training."""
@@ -155,13 +153,3 @@ def fingerprints(arrays: dict[str, Array]) -> dict[str, int]:
         False
     """
     return {name: int(mark) for name, mark in _fingerprints(arrays).items()}
-
-
-def array_mark(array: np.ndarray) -> int:
-    """Returns the CRC-32 of an array in this process's memory.
-
-    Example:
-        >>> array_mark(np.zeros(2, np.float32)) == array_mark(np.ones(2, np.float32))
-        False
-    """
-    return zlib.crc32(np.ascontiguousarray(array).tobytes())

@@ -4,7 +4,6 @@ The one says what it is, the other what it learned. No code is stored and nothin
 pickled, so a stranger's model can at worst be refused.
 """
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from da_zoo.json_files import read_json
+from da_zoo.json_files import digest, read_json
 from da_zoo.pipeline.limits import check_options, check_program, check_shape
 from da_zoo.pipeline.model import AdaptedModel, Spec
 from da_zoo.tensor_files import (
@@ -74,7 +73,7 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         "spec": model.spec._asdict(),
         "tree": tree,
     }
-    told["content"] = _digest(told)
+    told["content"] = digest(told)
     write_whole(description, json.dumps(told, allow_nan=False, indent=1))
     return folder
 
@@ -155,10 +154,6 @@ def _told(error: Exception) -> str:
     return text[:LONGEST_MESSAGE] or type(error).__name__
 
 
-def _digest(told: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
 def _description(folder: Path) -> tuple[Spec, Any, str]:
     path = folder / "model.json"
     if not path.is_file():
@@ -169,7 +164,7 @@ def _description(folder: Path) -> tuple[Spec, Any, str]:
     try:
         if told["format"] != FORMAT:
             raise ValueError(f"its format is {told['format']!r}, not {FORMAT!r}")
-        if told.pop("content", None) != _digest(told):
+        if told.pop("content", None) != digest(told):
             raise ValueError("its content is not what was written")
         if not isinstance(told["weights"], str):
             raise ValueError("its checksum of weights is no text")

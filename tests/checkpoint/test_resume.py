@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from da_zoo import METHODS, Checkpointing
-from da_zoo.checkpoint.contents import digest
 from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
+from da_zoo.json_files import digest
+from tests.checkpoint.orbax_remains import IGNORED, swept  # noqa: F401
 from tests.checkpoint.small import (
     KilledError,
     assert_same_bits,
@@ -20,6 +21,15 @@ from tests.checkpoint.small import (
     train,
     train_until_done,
 )
+
+
+def remains(test):
+    """For tests that read what is damaged."""
+    test = pytest.mark.usefixtures("swept")(test)
+    for mark in IGNORED:
+        test = mark(test)
+    return test
+
 
 MODES = {
     "one": {},
@@ -118,8 +128,7 @@ def test_taken_up_with_other_gaps_no_step_is_left_out(tmp_path):
         assert_same_bits(calm.state, result.state)
 
 
-# Reads that were under way when another failed end in a closed loop, inside Orbax.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@remains
 def test_damaged_ones_do_not_push_out_good_ones(tmp_path):
     folder = tmp_path / "run"
     with pytest.raises(KilledError):
@@ -172,8 +181,7 @@ def test_a_criterion_of_classes_is_refused_for_values(tmp_path):
         fit(recipe, data, jax.random.key(0), steps=2, batch_size=4, checkpoint=kept)
 
 
-# Reads that were under way when another failed end in a closed loop, inside Orbax.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@remains
 @pytest.mark.parametrize("harm", ["cut", "flip", "told", "gone"])
 def test_a_damaged_newest_one_falls_back_and_says_so(harm, tmp_path):
     calm = train("source_only")

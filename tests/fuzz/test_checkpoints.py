@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 
 import da_zoo
 from da_zoo import ArrayData, Checkpointing
+from tests.checkpoint.orbax_remains import IGNORED, swept  # noqa: F401
 from tests.fuzz.clean import answer, damaged, edited, folder, fuzz
 
-# Reads that were under way when another failed end in a closed loop, inside Orbax.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [pytest.mark.usefixtures("swept"), *IGNORED]
 
 EXAMPLES = 120
 STEPS = 4
