@@ -1,6 +1,7 @@
 """Lines on stderr: text as people read it, JSON as machines do."""
 
 import datetime
+import io
 import json
 import logging
 import warnings
@@ -105,3 +106,17 @@ def test_only_errors_are_told_by_other_processes(form, capsys, monkeypatch):
 def test_wrong_options_are_refused(wrong):
     with pytest.raises(ValueError, match="must be one of"), logging_to_stderr(**wrong):
         pass
+
+
+def test_text_is_told_once_though_a_library_set_up_the_root_logger(capsys):
+    root, heard = logging.getLogger(), io.StringIO()
+    handler = logging.StreamHandler(heard)
+    root.addHandler(handler)
+    try:
+        with logging_to_stderr("text"):
+            log_event("expected_cost", "two hours")
+        assert logging.getLogger("da_zoo").propagate  # given back
+    finally:
+        root.removeHandler(handler)
+    assert capsys.readouterr().err == "two hours\n"
+    assert heard.getvalue() == ""
