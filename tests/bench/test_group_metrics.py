@@ -17,21 +17,7 @@ from da_zoo.cli import main
 from da_zoo.metrics_log import read_metrics
 from da_zoo.registry import MethodSpec
 from da_zoo.scenarios import load_suite
-
-SUITE = """
-name = "tiny"
-[defaults]
-network = "mlp"
-network_options = { hidden = [4] }
-steps = 2
-batch_size = 8
-batch_norm = "separate"
-learning_rate = 1e-2
-[[scenarios]]
-name = "shift"
-source = { pool = "digits8", input_map = "plain", task = "digit" }
-target = { pool = "digits8", input_map = "over07", task = "digit" }
-"""
+from tests.bench.tiny_suite import SHIFT
 
 
 def three_configurations():
@@ -122,7 +108,7 @@ def test_without_its_library_nothing_is_trained(tmp_path, monkeypatch, capsys):
 def test_a_batch_run_again_tells_who_is_done(tmp_path, monkeypatch, remote):
     """A row file that lost one of two configurations: the other one's metrics stay."""
     suite = tmp_path / "tiny.toml"
-    suite.write_text(SUITE)
+    suite.write_text(SHIFT)
     out = tmp_path / "out"
     told = []
 

@@ -19,26 +19,10 @@ from da_zoo.bench.plugins import import_method, registered
 from da_zoo.bench.store import RowStore
 from da_zoo.bench.workload import lay_out
 from da_zoo.scenarios import load_suite
+from tests.bench.commands import alive
+from tests.bench.tiny_suite import OTHER_TASK, SHIFT
 
-SUITE = """
-name = "tiny"
-label_fractions = [0.05]
-[defaults]
-network = "mlp"
-network_options = { hidden = [8, 4] }
-steps = 4
-batch_size = 8
-batch_norm = "separate"
-learning_rate = 1e-2
-[[scenarios]]
-name = "shift"
-source = { pool = "digits8", input_map = "plain", task = "digit" }
-target = { pool = "digits8", input_map = "over07", task = "digit" }
-[[scenarios]]
-name = "other_task"
-source = { pool = "digits8", input_map = "plain", task = "digit" }
-target = { pool = "digits8", input_map = "plain", task = "parity" }
-"""
+SUITE = SHIFT + OTHER_TASK
 
 
 @pytest.fixture
@@ -184,14 +168,6 @@ def test_workers_end_with_a_driver_that_is_killed(folder):
     process.kill()
     process.wait()
     wait_for(lambda: not alive(pid), 10)
-
-
-def alive(pid):
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    return "State:\tZ" not in status
 
 
 def wait_for(condition, seconds=90):

@@ -5,10 +5,8 @@ Runs a cluster of this machine, two workers, on the loopback interface.
 
 import importlib.util
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 
 from benchmarks.kill_bench import compare
 from da_zoo.bench.store import RowStore
+from tests.bench.commands import alive, commands_in
 
 pytestmark = [
     pytest.mark.ray,
@@ -29,28 +28,14 @@ pytestmark = [
 @pytest.fixture
 def begin(tmp_path):
     """Starts ``da-zoo bench`` in a folder that holds methods of the user's own."""
-    shutil.copy(Path(__file__).parent / "own_methods.py", tmp_path / "own.py")
-    running = []
+    with commands_in(tmp_path) as start:
 
-    def start(words, out="ray", launcher="ray --workers 2"):
-        words = f"-m da_zoo bench --budget smoke --steps 5 --no-progress {words}"
-        words += f" --tracks U --no-baselines --out {out} --launcher {launcher}"
-        process = subprocess.Popen(
-            [sys.executable, *words.split()],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        running.append(process)
-        return process
+        def begin(words, out="ray", launcher="ray --workers 2"):
+            words = f"bench --budget smoke --steps 5 --no-progress {words}"
+            words += f" --tracks U --no-baselines --out {out} --launcher {launcher}"
+            return start(words, stderr=subprocess.STDOUT)
 
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
-        for pipe in filter(None, (process.stdout, process.stderr)):
-            pipe.close()
+        yield begin
 
 
 def end(process, code=0):
@@ -163,11 +148,3 @@ def test_what_ray_cannot_do_is_said_in_one_line(begin, tmp_path):
     }.items():
         told = end(begin(f"{words} {option}"), 2)
         assert reason in told.strip().splitlines()[-1], told
-
-
-def alive(pid):
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    return "State:\tZ" not in status

@@ -2,19 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from da_zoo.bench.signals import BenchStop, BenchStopped
 from da_zoo.bench.store import RowStore
 from da_zoo.logs import log_event, logging_to_stderr
+from tests.bench.commands import commands_in
 
 CONTINUES = "; the same command continues"
 
@@ -102,30 +99,15 @@ def test_handlers_are_put_back_and_other_threads_have_none():
 @pytest.fixture
 def start(tmp_path):
     """Starts a benchmark of a method that waits for a file, and of another."""
-    shutil.copy(Path(__file__).parent / "own_methods.py", tmp_path / "own.py")
-    running = []
+    with commands_in(tmp_path) as start:
 
-    def begin(launcher="serial"):
-        words = "-m da_zoo bench --budget smoke --steps 5 --tracks U --no-progress"
-        words += " --scenarios plain_to_rot30,plain_to_over07 --out out"
-        words += " --no-baselines --methods unadapted --method own:slow"
-        words += f" --launcher {launcher}"
-        process = subprocess.Popen(
-            [sys.executable, *words.split()],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(process)
-        return process
+        def begin(launcher="serial"):
+            words = "bench --budget smoke --steps 5 --tracks U --no-progress"
+            words += " --scenarios plain_to_rot30,plain_to_over07 --out out"
+            words += " --no-baselines --methods unadapted --method own:slow"
+            return start(f"{words} --launcher {launcher}")
 
-    yield begin
-    for process in running:
-        process.kill()
-        process.wait()
-        for pipe in filter(None, (process.stdout, process.stderr)):
-            pipe.close()
+        yield begin
 
 
 def wait_for(condition, process, seconds=120):

@@ -1,7 +1,6 @@
 """The launchers' one protocol."""
 
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from da_zoo.bench.group import GroupRows
@@ -38,9 +37,4 @@ class Launcher(Protocol):
 
     def __enter__(self) -> "Launcher": ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *ending: object) -> None: ...

@@ -8,7 +8,6 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from da_zoo.bench.execute import without_result
@@ -250,12 +249,7 @@ class OnRay:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         """Leaves the cluster, or ends the one that was started; so do its tasks."""
         import ray
 

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
-from types import TracebackType
 from typing import NamedTuple
 
 from da_zoo.bench.execute import without_result
@@ -174,12 +173,7 @@ class Processes:
     def __enter__(self) -> "Processes":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         """Ends the workers; what they have not sent by now is not wanted."""
         for seat in self._seats:
             seat.kill()

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch.job import BatchJob
@@ -55,12 +54,7 @@ class Serial:
     def __enter__(self) -> "Serial":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         """Waits for what is in flight, unless the process is about to end."""
-        leaving = isinstance(error, BenchStopped | OSError)
+        leaving = any(isinstance(one, BenchStopped | OSError) for one in ending)
         self._pool.shutdown(wait=not leaving, cancel_futures=True)
