@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``da-zoo``; None means the process's own.
 
     Returns:
-        0 if all went well, 2 for bad input (the message is on stderr), 130 if
-        interrupted, 143 if terminated.
+        0 if all went well, 1 if something failed on the way (row groups, the disk), 2
+        for bad input (the message is on stderr), 130 if interrupted, 143 if terminated.
 
     Raises:
         SystemExit: for words that no command has, and after ``--help``.

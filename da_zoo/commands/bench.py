@@ -1,6 +1,7 @@
 """``da-zoo bench``: runs the benchmark."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ def add(commands: Any) -> None:
         description=(
             "Runs every chosen method on every chosen scenario and seed, and writes "
             "rows, leaderboard and report. Killed and called again, it finishes what "
-            "is missing."
+            "is missing. Exit status 1: row groups failed, and the rest is written."
         ),
     )
     bench.add_argument("--suite", default="embedded", help="a name, or a TOML file")
@@ -203,21 +204,23 @@ def benchmark(arguments: argparse.Namespace) -> Any:
         _choose_device(arguments.device)
     cache_programs()
     from da_zoo import bench
+    from da_zoo.bench.launch import check_launch
     from da_zoo.bench.plugins import import_method, registered
     from da_zoo.bench.signals import BenchStop
 
     own = [import_method(path) for path in arguments.method]
     with registered(own):
         options = _options(arguments, own)
+        launch = launch_of(arguments)
         if arguments.plan:
+            check_launch(launch)  # a plan is of what would run
             return bench.preview(
                 arguments.suite, **options, checkpoints=arguments.checkpoints
             )
         return bench.run(
             arguments.suite,
             **options,
-            workers=arguments.workers,
-            launch=launch_of(arguments),
+            launch=launch,
             stop=BenchStop(),
             checkpoints=arguments.checkpoints,
             progress=not arguments.no_progress,
@@ -245,8 +248,11 @@ def _run(arguments: argparse.Namespace) -> int:
         told = f"da-zoo: nothing was trained: {reason}"
         log_event("nothing_trained", told, level="warning")
     if result.failed:
-        print(f"{result.failed} row groups failed; see the report's last section")
-    return 0
+        print(
+            f"{result.failed} row groups failed; see the report's last section, and "
+            f"da-zoo retry {shlex.quote(str(out))}"
+        )
+    return 1 if result.failed else 0
 
 
 def _with_baselines(

@@ -86,6 +86,7 @@ def launch_of(arguments: argparse.Namespace) -> Any:
 
     return Launch(
         arguments.launcher,
+        workers=arguments.workers,
         timeout=arguments.timeout,
         address=arguments.address,
         cpus_per_group=arguments.cpus_per_group,

@@ -168,4 +168,4 @@ def _run_again(
         print(f"Report: {result.report}")
     for problem in problems:
         log_event("not_retried", f"could not be retried: {problem}", level="error")
-    return 1 if problems else 0
+    return 1 if problems or failed else 0

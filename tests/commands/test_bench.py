@@ -1,0 +1,51 @@
+"""``da-zoo bench``: what its exit status says, and what it refuses before a plan."""
+
+from pathlib import Path
+
+import pytest
+
+from da_zoo.cli import main
+from tests.bench.tiny_suite import SHIFT
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    monkeypatch.setattr("da_zoo.commands.bench.cache_programs", lambda: None)
+
+
+def test_failed_groups_are_in_the_exit_status(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the rows' own commands look for the suite
+    out = "my out"
+    Path("tiny.toml").write_text(
+        SHIFT.replace("learning_rate = 1e-2", "learning_rate = 1e30")
+    )
+    words = ["bench", "--suite", "tiny.toml", "--methods", "source_only", "--tracks"]
+    words += ["U", "--seeds", "1", "--steps", "4", "--out", out, "--no-progress"]
+    assert main(words) == 1
+    told = capsys.readouterr().out
+    assert f"da-zoo retry '{out}'" in told
+    assert main(words) == 0  # this call ran nothing
+    assert main(["retry", out, "--no-progress"]) == 1
+    assert "1 of them failed again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--launcher proceses",
+            "unknown launcher 'proceses'; did you mean",
+        ),
+        ("--timeout 60", "needs launcher='processes' or 'ray'"),
+        ("--launcher processes --timeout 0", "timeout must be more than 0"),
+        ("--cpus-per-group 2", "are for launcher='ray'"),
+        ("--workers 0", "workers must be at least 1"),
+    ],
+)
+def test_a_plan_refuses_what_a_run_would(tmp_path, capsys, options, message):
+    words = ["--methods", "dann", "--scenarios", "plain_to_over07", "--seeds", "1"]
+    words += ["--out", str(tmp_path / "out"), *options.split()]
+    for plan in (["--plan"], []):
+        assert main(["bench", *plan, *words]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
