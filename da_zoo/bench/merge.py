@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from da_zoo.bench.rows import BROKEN
+from da_zoo.bench.rows import BROKEN, Row
 from da_zoo.bench.store import RowStore
 from da_zoo.whole_files import whole_file
 
@@ -15,7 +15,8 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
     """Copies the complete row groups of several folders into one.
 
     A group that is in ``out`` already is left as it is, so that merging twice changes
-    nothing: equal groups are equal work, whatever machine did it.
+    nothing: equal groups are equal work, whatever machine did it. One that failed gives
+    way to one that did not.
 
     Args:
         out: a folder of results, made where there is none.
@@ -37,17 +38,20 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
     if any(one.folder.resolve() == target.folder.resolve() for one in sources):
         raise ValueError(f"{out} cannot be merged into itself")
     copied, problems = 0, []
-    there = _final(target)  # read once: folders may be many, and the target grows
+    # Read once: folders may be many, and the target grows.
+    whole = _whole(target)
     for source in sources:
         rows, flaws = source.read()
         problems += [f"{source.folder}: {flaw}" for flaw in flaws]
-        groups: dict[str, list[dict[str, object]]] = {}
+        groups: dict[str, list[Row]] = {}
         for row in rows:
             groups.setdefault(row["group"], []).append(row)
         for group, own in groups.items():
-            _copy_metrics(source, target, group)
-            if group in there:
-                _copy_checkpoints(source, target, group, problems)
+            failed = _failed(own)
+            if group in whole and (failed or not whole[group]):
+                if failed == whole[group]:
+                    _add_checkpoints(source, target, group, problems)
+                    _add_metrics(source, target, group)
                 continue
             wanted = own[0].get("group_rows", len(own))
             if len(own) != wanted:
@@ -62,15 +66,18 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
             except ValueError as error:  # else it would count as there, without
                 problems.append(f"{source.folder}: {error}")
                 continue
-            _copy_checkpoints(source, target, group, problems)
+            # What lies beside an earlier try's rows is not of these.
+            target.remove_checkpoints(group)
+            _metrics(target, group).unlink(missing_ok=True)
+            _add_checkpoints(source, target, group, problems)
+            _add_metrics(source, target, group)
             target.append_group(own)
-            if not any(row["status"] in BROKEN for row in own):
-                there.add(group)
+            whole[group] = failed
             copied += 1
     return copied, problems
 
 
-def _copy_checkpoints(
+def _add_checkpoints(
     source: RowStore, target: RowStore, group: str, problems: list[str]
 ) -> None:
     """Copies what the target lacks; a damaged file costs itself, not the rows."""
@@ -82,24 +89,30 @@ def _copy_checkpoints(
         problems.append(f"{source.folder}: {error}")
 
 
-def _copy_metrics(source: RowStore, target: RowStore, group: str) -> None:
+def _add_metrics(source: RowStore, target: RowStore, group: str) -> None:
     """Copies the lines that were written while the group trained, if there are any."""
-    name = Path("metrics") / f"{group}.jsonl"
-    there = target.folder / name
-    if (source.folder / name).is_file() and not there.is_file():
+    here, there = _metrics(source, group), _metrics(target, group)
+    if here.is_file() and not there.is_file():
         there.parent.mkdir(exist_ok=True)
         with whole_file(there) as draft:
-            shutil.copyfile(source.folder / name, draft)
+            shutil.copyfile(here, draft)
 
 
-def _final(store: RowStore) -> set[str]:
-    """Groups that are whole and did not fail: what a copy could only repeat."""
-    groups: dict[str, list[dict[str, object]]] = {}
+def _metrics(store: RowStore, group: str) -> Path:
+    return store.folder / "metrics" / f"{group}.jsonl"
+
+
+def _whole(store: RowStore) -> dict[str, bool]:
+    """Groups that have all their rows, each with whether it failed."""
+    groups: dict[str, list[Row]] = {}
     for row in store.read()[0]:
         groups.setdefault(row["group"], []).append(row)
     return {
-        group
+        group: _failed(own)
         for group, own in groups.items()
         if len(own) == own[0].get("group_rows", len(own))
-        and not any(row["status"] in BROKEN for row in own)
     }
+
+
+def _failed(rows: list[Row]) -> bool:
+    return any(row["status"] in BROKEN for row in rows)

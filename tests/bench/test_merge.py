@@ -106,6 +106,33 @@ def test_a_failed_group_gives_way_to_a_finished_one(tmp_path):
     assert {r["status"] for r in out.read()[0]} == {"ok"}
 
 
+def test_what_lies_beside_a_failed_try_goes_with_it(tmp_path):
+    share, out = RowStore.open(tmp_path / "share"), tmp_path / "all"
+    metrics = share.folder / "metrics" / "a1.jsonl"
+    metrics.parent.mkdir()
+
+    def tried(status, logits, checkpoints):
+        metrics.write_text(status)
+        if logits:
+            share.save_logits("a1", {"seed_0": np.ones((2, 3))})
+        share.save_checkpoints("a1", checkpoints)
+        share.append_group([row(status=status, seed=s) for s in (0, 1)])
+
+    tried("failed", False, {})
+    assert [merge(out, [share.folder])[0] for _ in range(2)] == [1, 0]
+    assert (out / "rows.jsonl").read_text().count("\n") == 2
+    tried("ok", True, {"seed_0_logits": np.ones((2, 3))})
+    assert merge(out, [share.folder]) == (1, [])
+    store = RowStore.open(out)
+    assert list(store.load_checkpoints("a1")) == ["seed_0_logits"]
+    assert (out / "metrics" / "a1.jsonl").read_text() == "ok"
+    tried("failed", False, {})  # an older share, or a worse machine
+    assert merge(out, [share.folder]) == (0, [])
+    assert {r["status"] for r in store.read()[0]} == {"ok"}
+    assert list(store.load_checkpoints("a1")) == ["seed_0_logits"]
+    assert (out / "metrics" / "a1.jsonl").read_text() == "ok"
+
+
 def test_failed_groups_are_final_unless_asked(tmp_path):
     store = RowStore.open(tmp_path)
     store.append_group([row(status="failed", seed=s) for s in (0, 1)])
