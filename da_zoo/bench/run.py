@@ -51,6 +51,9 @@ class BenchResult(NamedTuple):
     ran: int
     """Row groups run by this call; the others were there already."""
     failed: int
+    """Of those, how many failed or ran out of time."""
+    broken: int
+    """Row groups of the whole plan that stand so, also from earlier calls."""
     problems: tuple[str, ...]
     """Lines of the row file that could not be read."""
 
@@ -158,6 +161,7 @@ def run(
         "benchmark_started", suite=loaded.name, groups=len(cells), steps=length, out=out
     )
     told_notes: set[str] = set()
+    planned: set[str] = set()
     ran, failed = 0, 0
     signals = stop or BenchStop()
     place_of = {id(cell): place for place, cell in enumerate(cells)}
@@ -200,6 +204,7 @@ def run(
                 tell(told_notes, notes)
                 prepared = with_keys(own, loaded, data, length)
                 expected = [pair for batch in prepared for pair in batch]
+                planned.update(keys.group for _, keys in expected)
                 done = finished(store, expected, loaded, data, length, retry, stale)
                 if checkpoints:
                     done = {group for group in done if store.has_checkpoints(group)}
@@ -243,4 +248,7 @@ def run(
     log_event(
         "benchmark_finished", ran=ran, failed=failed, seconds=seconds, report=report
     )
-    return BenchResult(board, report, ran, failed, tuple(problems))
+    broken = {row["group"] for row in board.rows if row["status"] in BROKEN}
+    return BenchResult(
+        board, report, ran, failed, len(broken & planned), tuple(problems)
+    )

@@ -247,12 +247,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if reason := _nothing(result.leaderboard.rows):
         told = f"da-zoo: nothing was trained: {reason}"
         log_event("nothing_trained", told, level="warning")
-    if result.failed:
+    if result.broken:
         print(
-            f"{result.failed} row groups failed; see the report's last section, and "
-            f"da-zoo retry {shlex.quote(str(out))}"
+            f"{result.broken} of the row groups failed; see the report's last section, "
+            f"and da-zoo retry {shlex.quote(str(out))}"
         )
-    return 1 if result.failed else 0
+    return 1 if result.broken else 0
 
 
 def _with_baselines(

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_options", "launch_of", "run_slurm", "words_of"]
+__all__ = ["LAUNCH", "add_options", "launch_of", "run_slurm", "words_of"]
 
 _KEPT = (
     "methods",
@@ -21,11 +21,17 @@ _KEPT = (
     "workers",
     "stale",
 )
+LAUNCH = ("launcher", "timeout", "address", "cpus_per_group", "gpus_per_group")
+"""Options of whatever runs row groups, but for ``workers``."""
 _FLAGS = ("no_baselines", "retry_failed", "checkpoints")
 
 
-def add_options(bench: argparse.ArgumentParser) -> None:
-    """Adds them to the command's parser.
+def add_options(command: argparse.ArgumentParser, *, slurm: bool = True) -> None:
+    """Adds them to a command's parser.
+
+    Args:
+        command: the parser.
+        slurm: whether the command can be an array job.
 
     Example:
         >>> parser = argparse.ArgumentParser()
@@ -33,13 +39,14 @@ def add_options(bench: argparse.ArgumentParser) -> None:
         >>> parser.parse_args([]).launcher
         'serial'
     """
-    options = bench.add_argument_group("where row groups run")
+    options = command.add_argument_group("where row groups run")
     options.add_argument(
         "--launcher",
         default="serial",
-        metavar="serial|processes|ray|slurm",
-        help="threads of this process, worker processes, a Ray cluster, or an array "
-        "job of Slurm; default: serial",
+        metavar="serial|processes|ray" + "|slurm" * slurm,
+        help="threads of this process, worker processes, a Ray cluster"
+        + ", or an array job of Slurm" * slurm
+        + "; default: serial",
     )
     options.add_argument(
         "--timeout",
@@ -63,6 +70,11 @@ def add_options(bench: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--gpus-per-group", type=float, default=0.0, metavar="N", help="default: 0"
     )
+    if slurm:
+        _add_slurm(options)
+
+
+def _add_slurm(options: argparse._ArgumentGroup) -> None:
     options.add_argument(
         "--slurm-tasks",
         type=int,
@@ -87,10 +99,7 @@ def launch_of(arguments: argparse.Namespace) -> Any:
     return Launch(
         arguments.launcher,
         workers=arguments.workers,
-        timeout=arguments.timeout,
-        address=arguments.address,
-        cpus_per_group=arguments.cpus_per_group,
-        gpus_per_group=arguments.gpus_per_group,
+        **{name: getattr(arguments, name) for name in LAUNCH[1:]},
     )
 
 

@@ -62,6 +62,7 @@ def status(arguments: argparse.Namespace) -> int:
     from collections import Counter
 
     from da_zoo.bench.leaderboard import current_rows
+    from da_zoo.bench.rows import BROKEN
     from da_zoo.bench.staleness import count_stale
     from da_zoo.bench.store import RowStore
 
@@ -81,11 +82,9 @@ def status(arguments: argparse.Namespace) -> int:
         verb = "rows are" if superseded > 1 else "row is"
         print(f"  {superseded} {verb} of runs that others of the same cell replaced")
     for row in current:
-        if row["status"] == "failed":
-            print(
-                f"  failed: {row['scenario']} {row['method']} seed {row['seed']}: "
-                f"{row['reason']}"
-            )
+        if row["status"] in BROKEN:
+            run = f"{row['scenario']} {row['method']} seed {row['seed']}"
+            print(f"  {row['status']}: {run}: {row['reason']}")
     for problem in problems:
         print(f"  rows.jsonl, line {problem.line}: {problem.reason}")
     return 0

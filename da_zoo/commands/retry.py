@@ -9,6 +9,7 @@ from typing import Any
 
 from da_zoo.commands import bench
 from da_zoo.commands.endings import in_good_order
+from da_zoo.commands.launching import LAUNCH, add_options, launch_of
 from da_zoo.logs import log_event
 
 __all__ = ["add", "commands_of", "run"]
@@ -38,8 +39,16 @@ def add(commands: Any) -> None:
         "--out", metavar="OUT", help="write the new rows there; default: DIR"
     )
     one.add_argument("--data", metavar="DIR", help="folder of the real data sets")
+    one.add_argument(
+        "--suite",
+        action="append",
+        default=[],
+        metavar="FILE.toml",
+        help="where a suite's file is that rows name: they keep its name alone",
+    )
     one.add_argument("--workers", type=int, metavar="N", help="as for da-zoo bench")
     one.add_argument("--no-progress", action="store_true", help="no progress bar")
+    add_options(one, slurm=False)
     one.set_defaults(run=run)
 
 
@@ -102,14 +111,29 @@ def _parsed(command: str) -> argparse.Namespace:
     return arguments
 
 
+def _located(call: argparse.Namespace, suites: dict[str, str]) -> argparse.Namespace:
+    """Finds the file of a suite: rows name no folder, which may be anyone's."""
+    if Path(call.suite).suffix == ".toml":
+        call.suite = suites.get(call.suite, call.suite)
+        if not Path(call.suite).is_file():
+            raise ValueError(
+                f"there is no suite file {call.suite} here; say where it is: "
+                f"--suite FOLDER/{Path(call.suite).name}"
+            )
+    return call
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Runs failed groups again and prints the leaderboard."""
+    from da_zoo.bench.launch import check_launch
     from da_zoo.bench.leaderboard import current_rows
     from da_zoo.bench.rows import BROKEN
     from da_zoo.bench.store import RowStore
 
     if not Path(arguments.dir).is_dir():
         raise ValueError(f"{arguments.dir} is no folder; run da-zoo bench first")
+    check_launch(launch_of(arguments))
+    suites = {Path(path).name: path for path in arguments.suite}
     store = RowStore.open(arguments.dir, create=False)
     rows, _ = store.read()
     # Not what another run of the same cell has replaced since.
@@ -120,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
     calls, problems = {}, []
     for command in commands:
         try:
-            calls[command] = _parsed(command)
+            calls[command] = _located(_parsed(command), suites)
         except ValueError as error:
             problems.append(str(error))
     if not calls:
@@ -136,7 +160,8 @@ def run(arguments: argparse.Namespace) -> int:
         call.checkpoints = command in looked
         call.out = arguments.out or arguments.dir
         call.data = arguments.data if call.data else None
-        call.workers, call.no_progress = arguments.workers, arguments.no_progress
+        for name in (*LAUNCH, "workers", "no_progress"):  # the user's, not the row's
+            setattr(call, name, getattr(arguments, name))
         call.retry_failed = True
         call.no_baselines = True  # they did not fail, or have a command of their own
     work = partial(_run_again, calls, commands, problems)

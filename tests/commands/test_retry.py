@@ -92,6 +92,42 @@ def test_what_cannot_be_retried_does_not_stop_the_others(tmp_path, failed, capsy
     assert "1 row groups were run again" in told.out
 
 
+def test_the_rows_of_a_suite_file_are_retried_from_anywhere(
+    failed, capsys, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    folder = failed(COMMAND.replace("{}", "tiny.toml", 1).replace("{}", "source_only"))
+    assert main(["retry", folder]) == 2
+    assert "--suite FOLDER/tiny.toml" in capsys.readouterr().err
+    suite = str(tmp_path / "tiny.toml")
+    assert main(["retry", folder, "--suite", suite, "--no-progress"]) == 0
+    assert "1 row groups were run again" in capsys.readouterr().out
+
+
+def test_what_hung_or_killed_its_worker_is_retried_by_a_launcher(
+    failed, capsys, monkeypatch
+):
+    seen = []
+
+    def benchmark(call):
+        seen.append(call)
+        raise ValueError("no further")
+
+    monkeypatch.setattr("da_zoo.commands.bench.benchmark", benchmark)
+    words = ["retry", failed(COMMAND), "--launcher", "processes", "--timeout", "60"]
+    assert main(words) == 1
+    assert (seen[0].launcher, seen[0].timeout) == ("processes", 60.0)
+    assert main(["retry", failed(COMMAND), "--timeout", "60"]) == 2
+    assert "needs launcher='processes'" in capsys.readouterr().err
+    assert main(["retry", failed(COMMAND), "--launcher", "slurm"]) == 2
+    # A row cannot ask for one.
+    folder = failed(COMMAND + " --launcher processes")
+    assert main(["retry", folder]) == 2
+    assert "options that no row has (--launcher)" in capsys.readouterr().err
+    assert len(seen) == 1
+
+
 def test_status_tells_replaced_rows_from_failed_ones(failed, capsys):
     folder = failed(COMMAND)
     assert main(["retry", folder, "--no-progress"]) == 0
