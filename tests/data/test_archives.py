@@ -1,9 +1,11 @@
 """Archives are unpacked whole or not at all, and nothing outside their folder."""
 
+import errno
 import io
 import stat
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +119,40 @@ def test_damage_is_told(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         extract(path, tmp_path / "out")
     assert nothing_left(tmp_path, "a.tar.gz", "b.zip")
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "put"),
+    [
+        (zipfile.ZIP_BZIP2, 60, bytes(10)),  # in the first member's content
+        (zipfile.ZIP_STORED, -6, b"\xff\xff\xff\x7f"),  # where the directory is
+        (zipfile.ZIP_STORED, 30, b"\xff\xff"),  # in a name that says it is UTF-8
+    ],
+)
+def test_damage_in_a_zip_is_told(tmp_path, kind, place, put):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", kind) as file:
+        file.writestr("é.txt", bytes(range(256)))
+    raw = bytearray(path.read_bytes())
+    place %= len(raw)
+    raw[place : place + len(put)] = put
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"a\.zip is damaged or truncated"):
+        extract(path, tmp_path / "out")
+    assert nothing_left(tmp_path, "a.zip")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EINVAL])
+def test_a_disk_that_takes_no_more_is_no_damage(tmp_path, monkeypatch, number):
+    path = zipped(tmp_path / "a.zip", [("1", "one")])
+
+    def refuses(self, mode="r", *args, **named):
+        raise OSError(number, "no more", str(self))
+
+    monkeypatch.setattr(Path, "open", refuses)
+    with pytest.raises(OSError, match="no more") as caught:
+        extract(path, tmp_path / "out")
+    assert caught.value.errno == number
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
