@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, NamedTuple
 
+from da_zoo.data.tar_headers import BoundedInfo
+
 __all__ = ["MOST_BYTES", "MOST_MEMBERS", "extract", "gunzip"]
 
 MOST_BYTES = 64 * 2**30
@@ -224,7 +226,7 @@ def _zip(archive: Path) -> Generator[_Member, None, None]:
 
 def _tar(archive: Path) -> Generator[_Member, None, None]:
     with _reading(archive, "is no zip or tar archive, or a damaged one"):
-        file = tarfile.open(archive, mode="r|*")  # noqa: SIM115
+        file = tarfile.open(archive, mode="r|*", tarinfo=BoundedInfo)  # noqa: SIM115
     with file:
         while info := _next(archive, file):
             if not (info.isfile() or info.isdir()):
