@@ -81,19 +81,23 @@ def _run(words: Sequence[str]) -> int:
         log_event("interrupted", f"da-zoo: interrupted{more}", level="warning")
         return 130
     except Exception as error:
-        if reason := _disk(error, getattr(arguments, "out", None) or "the output"):
-            log_event("disk", f"da-zoo: {reason}", level="error")
-            return 1
+        out = getattr(arguments, "out", None)
+        if isinstance(error, OSError) and (code := _told(error, out)):
+            return code
         if draws_bars():
             raise
         LOGGER.exception("%s", error, extra={"event": "crashed"})
         return 1
 
 
-def _disk(error: Exception, out: str) -> str:
-    """What the disk refused, "" where it was something else."""
-    if not isinstance(error, OSError):
-        return ""
-    from da_zoo.bench.disk import disk_trouble
+def _told(error: OSError, out: str | None) -> int:
+    """Says what was wrong with the disk or a file; the status, 0 for something else."""
+    from da_zoo.bench.disk import disk_trouble, file_trouble
 
-    return disk_trouble(error, out)
+    if reason := disk_trouble(error, out):
+        log_event("disk", f"da-zoo: {reason}", level="error")
+        return 1
+    if reason := file_trouble(error):
+        log_event("refused", f"da-zoo: {reason}", level="error")
+        return 2
+    return 0

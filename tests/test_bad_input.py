@@ -75,6 +75,43 @@ def test_suites(tmp_path, text, told):
     assert "mine.toml" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../escaped/here",
+        "/abs",
+        "..",
+        ".",
+        "a\\b",
+        "a\0",
+        "\x1b[2J",
+        "a\n",
+        "é" * 101,
+    ],
+)
+def test_names_of_suites_name_no_other_folder(tmp_path, name):
+    """Metrics of a scenario go into a folder of its name."""
+    path, quoted = tmp_path / "mine.toml", json.dumps(name)
+    side = '{pool = "digits8", task = "digit"}'
+    head = "defaults_from = 'embedded'\n"
+    mine = f"{head}scenarios = [{{name = {quoted}, source = {side}, target = {side}}}]"
+    path.write_text(mine)
+    with pytest.raises(ValueError, match="cannot name a folder"):
+        load_suite(path)
+    path.write_text(f"name = {quoted}\n" + mine.replace(quoted, '"s"', 1))
+    with pytest.raises(ValueError, match=r"mine\.toml.* cannot name a folder"):
+        load_suite(path)
+    pair = (
+        f"pairs = [{{domains = ['b', {quoted}]}}]\n[domains]\nb = {{file = 'b.csv'}}\n"
+    )
+    path.write_text(f"{head}{pair}{quoted} = {{file = 'a.csv'}}\n[tasks.sick]\n")
+    if name in (".", ".."):  # "b_to_.." leads nowhere
+        assert load_suite(path).scenarios
+        return
+    with pytest.raises(ValueError, match="cannot name a folder"):
+        load_suite(path)
+
+
 def test_a_suites_fractions_are_shares(tmp_path):
     path = tmp_path / "mine.toml"
     side = '{pool = "digits8", task = "digit"}'

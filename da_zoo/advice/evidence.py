@@ -9,7 +9,7 @@ from da_zoo.bench.leaderboard import build_leaderboard
 from da_zoo.bench.rows import Row, row_flaw
 from da_zoo.bench.statistics import Interval
 from da_zoo.bench.store import RowStore
-from da_zoo.json_files import read_json
+from da_zoo.json_files import digest, read_json
 
 __all__ = ["Evidence", "Measured", "evidence_for", "read_rows"]
 
@@ -74,7 +74,7 @@ def read_rows(folder: str | Path) -> list[Row]:
         ) from None
     # A leaderboard leaves out which rows were written together; the cell says as much.
     fields = ("scenario", "track", "label_fraction", "method", "configuration")
-    rows = [row | {"group": repr([row.get(f) for f in fields])} for row in rows]
+    rows = [row | {"group": digest([row.get(f) for f in fields])} for row in rows]
     if flaw := next(filter(None, map(row_flaw, rows)), ""):
         raise ValueError(f"{board}: a row {flaw}")
     return rows

@@ -25,6 +25,7 @@ from da_zoo.bench.scoring import (
     answers,
     predict_split,
     run_state,
+    score_flaw,
     score_run,
 )
 from da_zoo.bench.streams import training_data
@@ -304,7 +305,7 @@ def run_groups(
             row["data_fingerprint"] = own.fingerprint
             at = (number, i) if len(cells) > 1 else (i,)
             scores, predicted = _scored(
-                result, at, own, same_task, method.predicts_unknown
+                result, at, own, same_task, method.predicts_unknown, row["metric"]
             )
             member = number * len(cell.seeds) + i
             best = oracle.best(member, scores.get("accuracy"))
@@ -335,6 +336,7 @@ def _scored(
     data: ScenarioData,
     same_task: bool,
     predicts_unknown: bool,
+    metric: str = "",
 ) -> tuple[dict[str, Any], np.ndarray | None]:
     """Scores one run: the fields of its row, and its logits if it stayed finite."""
     if not result.finite[at]:
@@ -352,4 +354,6 @@ def _scored(
         raise RuntimeError("the method has no head for the target's label space")
     own = answers(predicted, data, predicts_unknown)
     scores = score_run(data, own, back, same_task)
+    if flaw := score_flaw(scores, metric):
+        return {"status": "failed", "reason": flaw}, None
     return {"evaluation_seconds": scoring.running, **scores}, own

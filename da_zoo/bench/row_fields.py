@@ -3,8 +3,11 @@
 A field that is not named here is kept as it is, whatever it holds.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from da_zoo.bench.row_combinations import combination_flaw
 
 __all__ = ["FINAL_STATUSES", "cut_reason", "field_flaw"]
 
@@ -19,6 +22,8 @@ LARGEST = 1e100
 """Of a number: squares of such, and their sums, stay finite."""
 LARGEST_WHOLE = 2**53
 """Of an integer: floats hold it exactly."""
+KEY = re.compile(r"[0-9a-f]{1,64}")
+"""A group's: files have it as their name."""
 ROUNDING = 1e-6
 """By which a mean of shares may lie outside [0, 1]."""
 
@@ -99,14 +104,24 @@ def field_flaw(row: Mapping[str, Any]) -> str:
         "has no share in [0, 1] in field 'accuracy'"
         >>> field_flaw(cell | {"track": "X"})
         "has track 'X', none of U, F"
+        >>> field_flaw(cell)
+        "is ok and has no number in field 'accuracy', its metric"
     """
     for name, kind in _NEEDED.items():
         if not _fits(row.get(name), kind):
             return f"has no {kind} in field {name!r}"
+    if not KEY.fullmatch(row["group"]):
+        return f"has group {row['group']!r:.80}, no hexadecimal key"
+    # Missing where rows are not read from their own file; then nothing is compared.
+    if "group_rows" in row and row["group_rows"] is None:
+        return "has no integer in field 'group_rows'"
     for name, kind in _OPTIONAL.items():
         value = row.get(name)
         if value is not None and not _fits(value, kind):
             return f"has no {kind} in field {name!r}"
+    distance = (row.get("diagnostics") or {}).get("proxy_a_distance")
+    if distance is not None and not _fits(distance, _NUMBER):  # figures are of it
+        return "has no number in proxy_a_distance of field 'diagnostics'"
     for name, known in _CHOICES.items():
         if row.get(name) not in known:  # of the right type: it was looked at above
             told = ", ".join(str(one) for one in known if one)
@@ -115,7 +130,7 @@ def field_flaw(row: Mapping[str, Any]) -> str:
         value = row.get(name)
         if value is not None and value < least:
             return f"has {name} {value!r}, under {least}"
-    return ""
+    return combination_flaw(row)
 
 
 def cut_reason(reason: str) -> str:

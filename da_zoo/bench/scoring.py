@@ -1,5 +1,7 @@
 """Predicts test rows and scores them, apart from training."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -19,6 +21,7 @@ __all__ = [
     "answers",
     "predict_split",
     "run_state",
+    "score_flaw",
     "score_run",
 ]
 
@@ -131,6 +134,25 @@ def score_run(
             predicted.argmax(1), data.source_train.labels, data.target_classes
         )
     return result
+
+
+def score_flaw(scores: Mapping[str, Any], metric: str) -> str:
+    """Says why a run that stayed finite has no score after all; "" where it has one.
+
+    A state can be finite, and what it predicts of rows it never saw be too large.
+
+    Args:
+        scores: of :func:`score_run`.
+        metric: that the scenario is ranked by; "" is accuracy.
+
+    Example:
+        >>> score_flaw({"rmse": float("inf")}, "rmse")
+        'its rmse is inf: predictions on test rows overflow'
+    """
+    value = scores.get(metric or "accuracy")
+    if value is not None and math.isfinite(value):
+        return ""
+    return f"its {metric or 'accuracy'} is {value}: predictions on test rows overflow"
 
 
 def _score_values(

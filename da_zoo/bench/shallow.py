@@ -13,7 +13,7 @@ from da_zoo.bench.group import SCHEMA_VERSION, GroupKeys, GroupRows, na_rows, ve
 from da_zoo.bench.health import LEAST_ROWS, warnings_of
 from da_zoo.bench.plan import Cell
 from da_zoo.bench.portraits import reliability
-from da_zoo.bench.scoring import score_run
+from da_zoo.bench.scoring import score_flaw, score_run
 from da_zoo.data.splits import Split
 from da_zoo.diagnostics import class_shares, distances, mean_entropy, subsample
 from da_zoo.json_files import digest
@@ -147,6 +147,9 @@ def _run_group(
     blank = na_rows(cell, suite, keys, "ok", "")
     for seed, row in zip(cell.seeds, blank, strict=True):
         scores, predicted = _run(cell, data[seed], seed)
+        if flaw := score_flaw(scores, row["metric"]):
+            rows.append(row | {"status": "failed", "reason": flaw})
+            continue
         rows.append(row | scores)
         logits[f"seed_{seed}"] = predicted
     return GroupRows(rows, logits, {})

@@ -18,6 +18,7 @@ from da_zoo.bench.ranks import (
     bayesian_signed_rank,
     compare_ranks,
 )
+from da_zoo.bench.row_combinations import metric_of
 from da_zoo.bench.rows import Row
 from da_zoo.bench.statistics import (
     Interval,
@@ -25,7 +26,7 @@ from da_zoo.bench.statistics import (
     negative_transfer_rate,
     win_tie_loss,
 )
-from da_zoo.bench.summary import comparable, is_oracle, metric_of
+from da_zoo.bench.summary import comparable, is_oracle
 
 __all__ = ["LEAST_BRACKET", "Standing", "Standings", "find_standings"]
 

@@ -59,7 +59,7 @@ class RowStore:
         >>> import tempfile
         >>> store = RowStore.open(tempfile.mkdtemp())
         >>> cell = {"group": "a1", "scenario": "s", "track": "U", "method": "dann"}
-        >>> row = {**cell, "case": 3, "configuration": 0, "status": "ok"}
+        >>> row = {**cell, "case": 3, "configuration": 0, "status": "na"}
         >>> store.append_group([{**row, "seed": seed} for seed in (0, 1)])
         >>> rows, problems = store.read()
         >>> len(rows), problems

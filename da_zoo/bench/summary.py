@@ -11,6 +11,7 @@ is better there too. Failed and undefined runs enter no average.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from da_zoo.bench.row_combinations import metric_of
 from da_zoo.bench.rows import Row
 from da_zoo.bench.statistics import (
     Interval,
@@ -27,7 +28,6 @@ __all__ = [
     "add_gains",
     "comparable",
     "is_oracle",
-    "metric_of",
     "summarise",
 ]
 
@@ -141,16 +141,6 @@ def is_oracle(row: Row) -> bool:
         True
     """
     return row["method"] == ORACLE and row["label_fraction"] == 1.0
-
-
-def metric_of(row: Row) -> str:
-    """Says which field of a run is ranked: "accuracy", where its row says nothing.
-
-    Example:
-        >>> metric_of({"accuracy": 0.5}), metric_of({"metric": "rmse"})
-        ('accuracy', 'rmse')
-    """
-    return row.get("metric") or "accuracy"
 
 
 def comparable(row: Row, other: Row) -> bool:

@@ -1,19 +1,23 @@
 """Archives of strangers, unpacked without trusting them."""
 
+import errno
 import gzip
 import io
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, NamedTuple
+
+from da_zoo.data.tar_headers import BoundedInfo
 
 __all__ = ["MOST_BYTES", "MOST_MEMBERS", "extract", "gunzip"]
 
@@ -33,7 +37,10 @@ DAMAGE = (
     zlib.error,
     EOFError,
     NotImplementedError,  # a compression that zipfile lacks
+    # Of fields that are no numbers or no text, and of headers that end early.
+    *(ValueError, LookupError, OverflowError, RecursionError, struct.error),
 )
+"""What the libraries raise on damage, beside errors of the system."""
 
 
 class _Member(NamedTuple):
@@ -84,10 +91,11 @@ def extract(
     if folder.exists():
         raise ValueError(f"{folder} is there already; remove it to unpack {archive}")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with _reading(archive):
+        is_zip = zipfile.is_zipfile(archive)
     beside = Path(
         tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent)
     )
-    is_zip = zipfile.is_zipfile(archive)
     try:
         with closing(_zip(archive) if is_zip else _tar(archive)) as members:
             _unpack(archive, members, beside, most_bytes, most_members)
@@ -147,8 +155,10 @@ def _unpack(
                 path.mkdir(parents=True, exist_ok=True)
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            with member.open() as content, path.open("xb") as file:
-                while block := content.read(BLOCK):
+            with _reading(archive):
+                content = member.open()
+            with content, path.open("xb") as file:
+                while block := _block(archive, content.read):
                     written += len(block)
                     if written > most_bytes:
                         raise ValueError(
@@ -157,10 +167,25 @@ def _unpack(
                     file.write(block)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise ValueError(f"{archive} has member {member.name!r} twice") from None
-    except DAMAGE as error:
-        raise ValueError(
-            f"{archive} is damaged or truncated ({error}); fetch it again"
-        ) from None
+
+
+@contextmanager
+def _reading(
+    archive: Path, flaw: str = "is damaged or truncated"
+) -> Generator[None, None, None]:
+    """Tells damage from what else can go wrong: nothing is written meanwhile."""
+    try:
+        yield
+    except (*DAMAGE, OSError) as error:
+        # bzip2's have no number, and a place before the file's start is invalid.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise ValueError(f"{archive} {flaw} ({error}); fetch it again") from None
+
+
+def _block(archive: Path, read: Callable[[int], bytes]) -> bytes:
+    with _reading(archive):
+        return read(BLOCK)
 
 
 def _checked_name(archive: Path, name: str) -> PurePosixPath:
@@ -182,7 +207,9 @@ def _checked_name(archive: Path, name: str) -> PurePosixPath:
 
 
 def _zip(archive: Path) -> Generator[_Member, None, None]:
-    with zipfile.ZipFile(archive) as file:
+    with _reading(archive):
+        file = zipfile.ZipFile(archive)
+    with file:
         for info in file.infolist():
             # Windows and DOS leave no mode: 0 is a plain file or folder.
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -198,18 +225,19 @@ def _zip(archive: Path) -> Generator[_Member, None, None]:
 
 
 def _tar(archive: Path) -> Generator[_Member, None, None]:
-    try:
-        file = tarfile.open(archive, mode="r|*")  # noqa: SIM115
-    except (tarfile.ReadError, *DAMAGE):
-        raise ValueError(
-            f"{archive} is no zip or tar archive, or a damaged one"
-        ) from None
+    with _reading(archive, "is no zip or tar archive, or a damaged one"):
+        file = tarfile.open(archive, mode="r|*", tarinfo=BoundedInfo)  # noqa: SIM115
     with file:
-        for info in file:
+        while info := _next(archive, file):
             if not (info.isfile() or info.isdir()):
                 raise ValueError(_odd(archive, info.name))
             opened = partial(file.extractfile, info) if info.isfile() else None
             yield _Member(info.name, info.size, opened)  # type: ignore[arg-type]
+
+
+def _next(archive: Path, file: tarfile.TarFile) -> tarfile.TarInfo | None:
+    with _reading(archive):
+        return file.next()
 
 
 def _odd(archive: Path, name: str) -> str:

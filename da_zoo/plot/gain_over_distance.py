@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from da_zoo.bench.summary import BASELINES, is_oracle, metric_of
+from da_zoo.bench.row_combinations import metric_of
+from da_zoo.bench.summary import BASELINES, is_oracle
 from da_zoo.interpret.figures import plain_text
 from da_zoo.plot.results import Results, rows_of
 from da_zoo.plot.style import GREY, drawing, legend, marks

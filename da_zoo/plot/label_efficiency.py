@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from da_zoo.bench.row_combinations import metric_of
 from da_zoo.bench.rows import Row
 from da_zoo.bench.statistics import Interval
-from da_zoo.bench.summary import BASELINES, is_oracle, metric_of, summarise
+from da_zoo.bench.summary import BASELINES, is_oracle, summarise
 from da_zoo.bench.wording import METRIC_TITLES
 from da_zoo.interpret.figures import plain_text
 from da_zoo.plot.results import Results, rows_of, rows_with

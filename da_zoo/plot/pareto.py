@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from da_zoo.bench.report.cost import Cost, frontier
-from da_zoo.bench.summary import Summary, metric_of, summarise
+from da_zoo.bench.row_combinations import metric_of
+from da_zoo.bench.summary import Summary, summarise
 from da_zoo.interpret.figures import plain_text
 from da_zoo.plot.results import Results, rows_of, rows_with, scenario_title
 from da_zoo.plot.style import GREY, drawing, marks

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from da_zoo.folder_names import check_folder_name
 from da_zoo.json_files import depth_flaw
 from da_zoo.naming import check_names, choose
 from da_zoo.scenarios.build import FILE_MAPS, FILE_POOLS
@@ -153,6 +154,7 @@ def _pairs(table: Any, suite: str, known: Declared) -> Iterator[Scenario]:
     sides = {name: _side({"domain": name} | task, where, known) for name in names}
     for source, target in itertools.permutations(names, 2):
         role = str(table.get("role", ""))
+        check_folder_name(f"{source}_to_{target}", f"{where}: the scenario name")
         yield Scenario(f"{source}_to_{target}", sides[source], sides[target], role)
 
 
@@ -169,6 +171,7 @@ def _scenario(table: Any, suite: str, known: Declared) -> Scenario:
     name = table.get("name") if isinstance(table, Mapping) else None
     if not isinstance(name, str) or not name:
         raise ValueError(f"suite {suite}: every scenario needs a name, got {table!r}")
+    check_folder_name(name, f"suite {suite}: the scenario name")
     where = f"scenario {name!r}"
     check_names(table, KEYS["scenario"], f"key in {where}")
     target = _side(table.get("target"), f"target of {where}", known)
@@ -321,6 +324,8 @@ def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:
     )
     if not scenarios:
         raise ValueError(f"{path.name} has no [[scenarios]] and no [[pairs]]")
+    name = str(table.get("name", path.stem))
+    check_folder_name(name, f"{path.name}: the suite's name")
     names = [scenario.name for scenario in scenarios]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{path.name} has scenarios of the same name: {doubled}")
@@ -328,7 +333,7 @@ def _suite(table: Mapping[str, Any], path: Path, shipped: bool) -> Suite:
         _fraction(share, path.name) for share in table.get("label_fractions", ())
     )
     return Suite(
-        str(table.get("name", path.stem)),
+        name,
         str(table.get("description", "")),
         scenarios,
         fractions,

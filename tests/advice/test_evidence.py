@@ -5,6 +5,7 @@ import pytest
 from da_zoo.advice.evidence import evidence_for, read_rows
 from da_zoo.bench.leaderboard import build_leaderboard
 from da_zoo.bench.store import RowStore
+from da_zoo.json_files import digest
 
 
 def run(method, accuracy, seed, **fields):
@@ -24,7 +25,7 @@ def run(method, accuracy, seed, **fields):
         "data_fingerprint": f"d{seed}",
     } | fields
     keys = ("scenario", "track", "label_fraction", "method", "label_sets")
-    return cell | {"group": repr([cell.get(k) for k in keys])}
+    return cell | {"group": digest([cell.get(k) for k in keys])}
 
 
 def cell(gains, **fields):

@@ -4,11 +4,13 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from da_zoo import whole_files
 from da_zoo.bench import render
+from da_zoo.bench.disk import disk_trouble
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
 from da_zoo.whole_files import whole_file
@@ -73,6 +75,63 @@ def test_a_folder_that_cannot_be_made_is_bad_input(
     told = capsys.readouterr().err.strip().splitlines()
     assert f"cannot be written ({os.strerror(number)})" in told[-1]
     assert "name a folder that you may write to" in told[-1]
+
+
+def unreadable(monkeypatch, path, number):
+    """Root reads everything: the file refuses by itself."""
+    opened = Path.open
+
+    def refusing(self, *args, **kwargs):
+        if self == path:
+            raise OSError(number, os.strerror(number), str(self))
+        return opened(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refusing)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO])
+def test_a_suite_that_cannot_be_read_is_bad_input(
+    number, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr("da_zoo.commands.bench.cache_programs", lambda: None)
+    suite = tmp_path / "mine.toml"
+    suite.write_text("")
+    unreadable(monkeypatch, suite, number)
+    words = ["bench", "--suite", str(suite), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"da-zoo: {suite} cannot be opened ({os.strerror(number)})")
+
+
+def test_rows_that_cannot_be_read_are_no_output(monkeypatch, tmp_path, capsys):
+    rows = RowStore.open(tmp_path).rows_path
+    unreadable(monkeypatch, rows, errno.EACCES)
+    assert main(["status", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"da-zoo: {rows} cannot be opened (Permission denied)")
+
+
+@pytest.mark.parametrize(
+    ("number", "file", "told"),
+    [
+        (errno.EACCES, "out/logits/aa.npz", True),
+        (errno.EACCES, "out", True),
+        (errno.EACCES, ".", True),  # a folder that out is to be made in
+        (errno.EPERM, ".0123abcd.tmp.csv", True),  # what out is drafted as
+        (errno.EIO, "data/a.csv", False),
+        (errno.EACCES, "outer/a.csv", False),
+        (errno.ENOSPC, "elsewhere/a.csv", True),
+        (errno.ENOENT, "out/a.csv", False),
+        (errno.EIO, None, True),  # of a file that was open: rows are synced
+    ],
+)
+def test_what_is_written_is_told_from_what_is_read(tmp_path, number, file, told):
+    path = None if file is None else str(tmp_path / file)
+    reason = disk_trouble(OSError(number, "", path), tmp_path / "out")
+    assert bool(reason) == told
+    if told:
+        assert reason.startswith(f"{tmp_path / 'out'} cannot be written (")
+        assert path is None or path.removesuffix("/.") in reason
 
 
 def test_reports_are_written_whole_or_not_at_all(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import re
 from pathlib import Path
@@ -232,3 +233,20 @@ def test_metrics_that_cannot_be_copied_leave_no_half(tmp_path, monkeypatch):
     assert list((tmp_path / "all" / "metrics").iterdir()) == []
     merge(tmp_path / "all", [source.folder])
     assert (tmp_path / "all" / "metrics" / "aa.jsonl").read_text() == "1\n2\n"
+
+
+def test_metrics_of_a_group_are_copied_into_no_other_folder(tmp_path):
+    """A stranger's folder names its groups, and files are called as they are."""
+    own = tmp_path / "theirs" / "results"
+    source = RowStore.open(own)
+    source.append_group([row(status="failed")])
+    (own / "metrics").mkdir()
+    (own / "metrics" / "a1.jsonl").write_text("")
+    (own.parent / "x.jsonl").write_text("theirs")
+    (good,), _ = source.read()
+    evil = json.dumps(good | {"group": "../../x"})
+    with source.rows_path.open("a") as file:
+        file.write(evil + "\n")
+    _, problems = merge(tmp_path / "mine" / "all", [own])
+    assert len(problems) == 1 and "line 2: has group '../../x'" in problems[0]
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["all"]

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from da_zoo.bench import group as group_module
 from da_zoo.bench import run
 from da_zoo.bench.leaderboard import build_leaderboard
 from da_zoo.bench.report import render_html
 from da_zoo.bench.scoring import REGRESSION_METRICS
+from da_zoo.bench.store import RowStore
 from da_zoo.data.embedded import diabetes
 from da_zoo.data.splits import labelled_rows
 from da_zoo.data.wine import wine
@@ -17,6 +19,8 @@ from da_zoo.metrics import r2, rmse
 from da_zoo.programs import forget_programs
 from da_zoo.scenarios import build, load_suite
 from da_zoo.scenarios.regression import BMI, is_continuous
+
+LOW_TO_HIGH = ("low_bmi_to_high_bmi",)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +134,7 @@ def result(tmp_path_factory):
     return run(
         "regression",
         methods=methods,
-        scenarios=("low_bmi_to_high_bmi",),
+        scenarios=LOW_TO_HIGH,
         seeds=2,
         steps=40,
         out=tmp_path_factory.mktemp("regression"),
@@ -190,6 +194,28 @@ def test_tables_and_report_show_errors_not_accuracies(result):
     cases = summary["summary"]["cases"]
     assert {case["metric"] for case in cases} == {"rmse"}
     assert any(case["rmse"] for case in cases)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("scale", [1e30, np.inf])
+def test_errors_beyond_all_measure_end_nothing(tmp_path, monkeypatch, scale):
+    """A state can be finite, and its predictions on other rows be not."""
+    predict = group_module.predict_split
+    monkeypatch.setattr(
+        group_module, "predict_split", lambda *a: predict(*a) * np.float32(scale)
+    )
+    options = {"methods": ("source_only",), "tracks": ("U",), "seeds": 1, "steps": 2}
+    out = tmp_path / "out"
+    run("regression", scenarios=LOW_TO_HIGH, out=out, progress=False, **options)
+    (row,), problems = RowStore.open(out, create=False).read()
+    assert not problems
+    assert json.loads((out / "leaderboard.json").read_text())["rows"]
+    if np.isfinite(scale):
+        assert row["status"] == "ok" and row["rmse"] > 1e20
+        return
+    assert row["status"] == "failed" and row["rmse"] is None
+    assert "its rmse is inf" in row["reason"]
+    assert not (out / "logits").exists()
 
 
 def made_up(method, seed, **fields):

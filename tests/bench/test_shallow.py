@@ -177,3 +177,21 @@ def test_shallow_methods_are_listed_and_shown(capsys):
     assert all(f"\n{name} " in listed for name in SHALLOW)
     assert main(["show", "tca"]) == 0
     assert "@article{pan2011domain" in capsys.readouterr().out
+
+
+def test_a_run_without_a_score_is_a_failed_row(suite, tmp_path, monkeypatch):
+    fit = module._run
+
+    def overflows(cell, data, seed):
+        scores, logits = fit(cell, data, seed)
+        return (scores | {"accuracy": float("nan")} if seed else scores), logits
+
+    monkeypatch.setattr(module, "_run", overflows)
+    out = tmp_path / "out"
+    options = {"methods": ["unadapted"], "scenarios": ["shift"], "tracks": ["U"]}
+    run(suite, seeds=2, out=out, progress=False, **options)
+    rows = rows_of(out)
+    assert [row["status"] for row in rows] == ["ok", "failed"]
+    assert "its accuracy is nan" in rows[1]["reason"]
+    logits = RowStore.open(out, create=False).load_logits(rows[0]["group"])
+    assert list(logits) == ["seed_0"]

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from da_zoo.bench import render
 from da_zoo.bench.store import Problem, RowStore
 from da_zoo.cli import main
 from tests.bench.fake_rows import make_row
@@ -34,12 +35,12 @@ def test_a_group_is_one_write_of_strict_json(store, monkeypatch):
     monkeypatch.setattr(
         os, "write", lambda fd, data: writes.append(1) or write(fd, data)
     )
-    infinite = group("aa", nll=float("inf"), accuracy=np.float32("nan"))
+    infinite = group("aa", nll=float("inf"), ece=np.float32("nan"))
     store.append_group([row | {"steps": np.int64(7)} for row in infinite])
     assert len(writes) == 1
     rows, _ = store.read()
     assert [row["nll"] for row in rows] == [None] * 3
-    assert [row["accuracy"] for row in rows] == [None] * 3
+    assert [row["ece"] for row in rows] == [None] * 3
     assert rows[0]["steps"] == 7
     assert "NaN" not in store.rows_path.read_text()
 
@@ -169,12 +170,40 @@ def test_a_partial_write_is_an_error_and_ignored_later(store, monkeypatch):
         ([*group("aa", (0,)), *group("bb", (1,))], "of one group"),
         (group("aa", (0, 0)), "a seed twice"),
         ([{"group": "aa", "seed": 0}], "no text in field 'scenario'"),
+        (group("aa", (0,), accuracy=float("nan")), "is ok and has no number in"),
+        (group("aa", (0,), metric="rmse"), "no number in field 'rmse', its metric"),
+        (group("aa", (0,), track="F"), "track F and has no share in field 'label_f"),
+        (group("../../aa", (0,)), "group '../../aa', no hexadecimal key"),
     ],
 )
 def test_rows_that_are_no_group_are_refused(store, rows, message):
     with pytest.raises(ValueError, match=message):
         store.append_group(rows)
     assert store.read() == ([], [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accuracy": None},
+        {"metric": "rmse"},
+        {"metric": "macro_f1", "macro_f1": None},
+        {"track": "F"},
+        {"group_rows": None},
+        {"diagnostics": {"proxy_a_distance": "far"}},
+    ],
+)
+def test_rows_that_lack_what_others_call_for_cost_themselves(store, change):
+    rows = group("aa", method="source_only") + group("bb", method="dann")
+    bad = [row | change for row in group("cc", method="dan", scenario="s")]
+    lines = [json.dumps(row) + "\n" for row in [*rows, *bad]]
+    store.rows_path.write_text("".join(lines))
+    board, page, problems = render(store.folder)
+    assert {row["group"] for row in board.rows} == {"aa", "bb"}
+    assert [problem.split(":")[0] for problem in problems] == [
+        f"rows.jsonl, line {number}" for number in (7, 8, 9)
+    ]
+    assert page.read_text().rstrip().endswith("</html>")
 
 
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):

@@ -1,9 +1,13 @@
 """Archives are unpacked whole or not at all, and nothing outside their folder."""
 
+import errno
+import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +121,74 @@ def test_damage_is_told(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         extract(path, tmp_path / "out")
     assert nothing_left(tmp_path, "a.tar.gz", "b.zip")
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "put"),
+    [
+        (zipfile.ZIP_BZIP2, 60, bytes(10)),  # in the first member's content
+        (zipfile.ZIP_STORED, -6, b"\xff\xff\xff\x7f"),  # where the directory is
+        (zipfile.ZIP_STORED, 30, b"\xff\xff"),  # in a name that says it is UTF-8
+    ],
+)
+def test_damage_in_a_zip_is_told(tmp_path, kind, place, put):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", kind) as file:
+        file.writestr("é.txt", bytes(range(256)))
+    raw = bytearray(path.read_bytes())
+    place %= len(raw)
+    raw[place : place + len(put)] = put
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"a\.zip is damaged or truncated"):
+        extract(path, tmp_path / "out")
+    assert nothing_left(tmp_path, "a.zip")
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE]
+)
+@pytest.mark.parametrize("before", [0, 1])
+def test_headers_of_a_tar_that_would_fill_memory_are_refused(tmp_path, kind, before):
+    """Their content is asked for at once, and here it is compressed away."""
+    path, size = tmp_path / "a.tar.gz", 64 * 2**20
+    header, member = tarfile.TarInfo("././@LongLink"), tarfile.TarInfo("x")
+    header.type, header.size = kind, size
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(member.tobuf() * before + header.tobuf())
+        for _ in range(size // 2**20):
+            file.write(b"a" * 2**20)
+        file.write(member.tobuf() + bytes(1024))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"a\.tar\.gz is .*a header of 67108864"):
+            extract(path, tmp_path / "out")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * 2**20
+    assert nothing_left(tmp_path, "a.tar.gz")
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_names_of_a_tar_are_read(tmp_path, format):
+    name = "/".join(["a" * 99] * 5)
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=format) as file:
+        file.addfile(tarfile.TarInfo(name))
+    assert (extract(path, tmp_path / "out") / name).is_file()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EINVAL])
+def test_a_disk_that_takes_no_more_is_no_damage(tmp_path, monkeypatch, number):
+    path = zipped(tmp_path / "a.zip", [("1", "one")])
+
+    def refuses(self, mode="r", *args, **named):
+        raise OSError(number, "no more", str(self))
+
+    monkeypatch.setattr(Path, "open", refuses)
+    with pytest.raises(OSError, match="no more") as caught:
+        extract(path, tmp_path / "out")
+    assert caught.value.errno == number
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -17,6 +17,8 @@ __all__ = ["DotRow", "dot_panel", "gain_bar", "ticks"]
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_MARGIN = 132, 18, 6
 _PANEL_WIDTH, _LABEL_WIDTH, _ROW_HEIGHT, _TOP = 380, 118, 17, 6
 _LABEL_END = _LABEL_WIDTH - 8
+_FINEST = 1e-9
+"""Steps of an axis, as a share of what stands on it: floats hold 16 digits."""
 
 
 class DotRow(NamedTuple):
@@ -36,18 +38,22 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
     Args:
         low: of the data.
-        high: of the data, above ``low``.
+        high: of the data, not below ``low``.
         most: at most so many steps.
+
+    Returns:
+        Two or more, also where rounding leaves nothing between ``low`` and ``high``:
+        errors of a regression that went astray can be as large as one likes.
 
     Example:
         >>> ticks(0.31, 0.97)
         [0.2, 0.4, 0.6, 0.8, 1.0]
     """
-    rough = (high - low) / most
+    rough = max((high - low) / most, _FINEST * max(abs(low), abs(high)))
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(k * step, 10) for k in range(first, last + 1)]
+    return [round(k * step, 10) for k in range(first, max(last, first + 1) + 1)]
 
 
 def gain_bar(interval: Interval, low: float, high: float) -> Markup:

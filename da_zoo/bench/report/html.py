@@ -24,9 +24,10 @@ from da_zoo.bench.report.reliability import reliability
 from da_zoo.bench.report.replication import replication
 from da_zoo.bench.report.section import Section, absent
 from da_zoo.bench.report.selected import finished
+from da_zoo.bench.row_combinations import metric_of
 from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.standings import Standings
-from da_zoo.bench.summary import Summary, is_oracle, metric_of
+from da_zoo.bench.summary import Summary, is_oracle
 from da_zoo.bench.tables import case_tables, legend, row_note, split_undefined
 from da_zoo.bench.wording import (
     CASE_TITLES,

@@ -13,8 +13,9 @@ from da_zoo.bench.report.frame import Scale, linear
 from da_zoo.bench.report.lines import Line, line_chart
 from da_zoo.bench.report.section import Heading, Panel, Section, Table, absent
 from da_zoo.bench.report.selected import mean
+from da_zoo.bench.row_combinations import metric_of
 from da_zoo.bench.rows import Row
-from da_zoo.bench.summary import ORACLE, metric_of
+from da_zoo.bench.summary import ORACLE
 from da_zoo.bench.wording import METRIC_TITLES, percent, points
 
 __all__ = ["Curves", "label_area", "label_curves", "label_efficiency"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from da_zoo.bench.report.selected import baseline_of, mean
+from da_zoo.bench.row_combinations import metric_of
 from da_zoo.bench.rows import Row
 from da_zoo.bench.statistics import Interval, mean_interval
-from da_zoo.bench.summary import metric_of
 from da_zoo.bench.wording import listed
 
 __all__ = ["DIRECTIONS", "Card", "Comparison", "Replication", "replication"]

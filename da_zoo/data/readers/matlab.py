@@ -30,10 +30,10 @@ from scipy.io import loadmat
 path, out, *names = sys.argv[1:]
 try:
     found = loadmat(path, variable_names=names)
-    arrays = {name: np.asarray(found[name]) for name in names}
-    if odd := [n for n, a in arrays.items() if a.dtype.kind not in "biufUS"]:
+    arrays = [np.asarray(found[name]) for name in names]
+    if odd := [n for n, a in zip(names, arrays) if a.dtype.kind not in "biufUS"]:
         raise ValueError(f"{odd} are no arrays of numbers or text")
-    np.savez(out, **arrays)
+    np.savez(out, *arrays)  # numbered: "file", say, is a name of savez's own
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
@@ -87,7 +87,8 @@ def read_matlab(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
         _, flaw = _apart(ARRAYS, path, out, *names)
         if flaw:
             raise ValueError(f"{path} is a damaged MATLAB file ({flaw})")
-        return load_npz(out, tuple(names))
+        found = load_npz(out, tuple(f"arr_{number}" for number in range(len(names))))
+    return dict(zip(names, found.values(), strict=True))
 
 
 def _apart(program: str, path: str | Path, *words: str | Path) -> tuple[str, str]:

@@ -52,6 +52,16 @@ def test_matlab_and_npy(tmp_path: Path) -> None:
     assert read(tmp_path / "a.npy").rows == 4
 
 
+@pytest.mark.parametrize("name", ["file", "args", "kwds", "arr_1", "out"])
+def test_arrays_of_a_matlab_file_may_be_called_anything(tmp_path, name):
+    path = tmp_path / "a.mat"
+    savemat(path, {name: X, "x": X + 1})
+    found = matlab.read_matlab(path, ["x", name])
+    assert list(found) == sorted(["x", name])
+    np.testing.assert_array_equal(found[name], X)
+    np.testing.assert_array_equal(found["x"], X + 1)
+
+
 def test_scipy_reads_matlab_in_a_process_of_its_own(
     tmp_path: Path, monkeypatch
 ) -> None:
