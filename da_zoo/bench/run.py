@@ -232,7 +232,7 @@ def run(
                     else:
                         yield job
 
-        for job, results in launcher.run(jobs()):
+        for job, results in launcher.run(jobs(), signals.asked):
             keep(job, results)
         signals.in_flight = lambda: 0
         signals.check()

@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +118,11 @@ class OnRay:
 
     @property
     def in_flight(self) -> int:
-        """How many row groups have been handed to Ray and not been yielded."""
+        """How many row groups have been handed to Ray and are not kept yet."""
         return sum(len(job.work.batch) for job in self._flying.values())
 
     def run(
-        self, jobs: Iterator[BatchJob]
+        self, jobs: Iterator[BatchJob], asked: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs and yields their results as they come."""
         import ray
@@ -146,8 +146,8 @@ class OnRay:
                 return
             ready, _ = ray.wait(list(self._flying), timeout=LISTEN)
             for handle in ready:
-                groups = self._result(handle)
-                yield self._flying.pop(handle), groups
+                yield self._flying[handle], self._result(handle)
+                del self._flying[handle]  # not before: it is being kept
 
     def _room(self) -> int:
         """How many tasks to hand over: some wait there, so that nobody idles."""
