@@ -1,15 +1,22 @@
 """The launchers' one protocol."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch.job import BatchJob
 
-__all__ = ["TRIES", "Launcher"]
+__all__ = ["TRIES", "Launcher", "Try"]
 
 TRIES = 3
 """How often a batch is begun whose worker dies; then its rows say so."""
+
+
+class Try(NamedTuple):
+    """A job, and how often it has been begun."""
+
+    job: BatchJob
+    number: int
 
 
 @runtime_checkable

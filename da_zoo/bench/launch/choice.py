@@ -10,8 +10,9 @@ import jax
 from da_zoo.bench.group_metrics import MetricsTo
 from da_zoo.bench.launch.base import Launcher
 from da_zoo.bench.launch.job import Order
-from da_zoo.bench.launch.on_ray import OnRay, check_address
+from da_zoo.bench.launch.on_ray import OnRay
 from da_zoo.bench.launch.processes import Processes
+from da_zoo.bench.launch.ray_cluster import check_address
 from da_zoo.bench.launch.serial import Serial
 from da_zoo.bench.plugins import path_of
 from da_zoo.naming import check_names

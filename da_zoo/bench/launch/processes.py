@@ -6,23 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
-from typing import NamedTuple
 
 from da_zoo.bench.execute import without_result
 from da_zoo.bench.group import GroupRows
-from da_zoo.bench.launch.base import TRIES
+from da_zoo.bench.launch.base import TRIES, Try
 from da_zoo.bench.launch.job import BatchJob, Order
 from da_zoo.bench.launch.worker import serve
 from da_zoo.scenarios import Suite
 
 __all__ = ["Processes"]
-
-
-class _Try(NamedTuple):
-    """A job, and how often it has been begun."""
-
-    job: BatchJob
-    number: int
 
 
 class _Seat:
@@ -40,11 +32,11 @@ class _Seat:
         )
         self.process.start()
         theirs.close()  # so that its end is seen when the worker dies
-        self.at: _Try | None = None
+        self.at: Try | None = None
         self.began: float | None = None
         """When training began, by the monotonic clock; None before."""
 
-    def give(self, work: _Try) -> None:
+    def give(self, work: Try) -> None:
         self.at, self.began = work, None
         with suppress(OSError):  # it may have died; reading says so too
             self.pipe.send(work.job.task)
@@ -85,7 +77,7 @@ class Processes:
         self.workers, self.order, self.suite = workers, order, suite
         self.timeout = timeout
         self._seats: list[_Seat] = []
-        self._again: deque[_Try] = deque()
+        self._again: deque[Try] = deque()
 
     @property
     def in_flight(self) -> int:
@@ -97,7 +89,7 @@ class Processes:
         self, jobs: Iterator[BatchJob], asked: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Runs jobs and yields their results as they come; none waits for a worker."""
-        fresh = (_Try(job, 1) for job in jobs)
+        fresh = (Try(job, 1) for job in jobs)
         while True:
             while any(seat.at is None for seat in self._seats) or (
                 len(self._seats) < self.workers
@@ -129,7 +121,7 @@ class Processes:
         except (EOFError, OSError):
             seat.kill()
             if number < TRIES:
-                self._again.append(_Try(job, number + 1))
+                self._again.append(Try(job, number + 1))
             else:
                 ending = _ending(seat.process.exitcode)
                 reason = f"its worker died {TRIES} times ({ending})"
