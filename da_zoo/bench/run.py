@@ -125,9 +125,9 @@ def run(
     launch = launch or Launch()
     if workers is not None:
         launch = launch._replace(workers=workers)
-    check_launch(launch)
     if launch.name != "serial":
         share_devices()  # rows name the device, so this process holds it as well
+    check_launch(launch)
     check_stale(stale, checkpoints)
     choice: dict[str, Any] = {
         "methods": None if methods is None else tuple(methods),

@@ -47,6 +47,7 @@ class Launch(NamedTuple):
     cpus_per_group: float = 1.0
     """What a Ray task reserves for a batch of groups."""
     gpus_per_group: float = 0.0
+    """Above 1 a whole number: Ray shares one GPU, or gives several."""
 
 
 def check_launch(launch: Launch) -> None:
@@ -56,8 +57,9 @@ def check_launch(launch: Launch) -> None:
         launch: what was asked for.
 
     Raises:
-        ValueError: for an unknown launcher, numbers out of range, or a timeout where
-            nothing could enforce it.
+        ValueError: for an unknown launcher, numbers out of range, a timeout where
+            nothing could enforce it, or groups on Ray that would see no GPU while the
+            driver, which their rows are to be those of, has one.
 
     Example:
         >>> check_launch(Launch(timeout=60))
@@ -80,6 +82,11 @@ def check_launch(launch: Launch) -> None:
         value = getattr(launch, name)
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be at least 0, got {value}")
+    if launch.gpus_per_group > 1 and launch.gpus_per_group % 1:
+        raise ValueError(
+            "gpus_per_group must be a whole number, or less than 1 for groups that "
+            f"share a GPU, got {launch.gpus_per_group:g}"
+        )
     if launch.name != "ray" and launch != Launch(*launch[:3]):
         raise ValueError(
             "address, cpus_per_group and gpus_per_group are for launcher='ray', got "
@@ -87,6 +94,13 @@ def check_launch(launch: Launch) -> None:
         )
     if launch.name == "ray":
         check_address(launch.address)
+        # Ray hides every GPU from tasks that reserve none.
+        if not launch.gpus_per_group and jax.default_backend() == "gpu":
+            raise ValueError(
+                "gpus_per_group=0 would train on the CPU, and this process has a GPU: "
+                "say --gpus-per-group 1, or 0.5 for two groups on each; for the CPU, "
+                "--device cpu"
+            )
         if importlib.util.find_spec("ray") is None:
             raise ValueError(
                 "launcher='ray' needs Ray: pip install 'da-zoo[ray]', or choose "
