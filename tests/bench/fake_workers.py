@@ -1,5 +1,9 @@
 """What stands in for a worker process, and jobs without a benchmark."""
 
+import os
+import signal
+import sys
+
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch import BatchJob, Order, Task, Work
 
@@ -8,6 +12,7 @@ ORDER = Order("embedded", (), None, (), ".", False, None, None)
 
 def answers(pipe, order):
     """Answers each task with its own name, and trains nothing."""
+    pipe.send(("ready", None))
     while True:
         try:
             task = pipe.recv()
@@ -15,6 +20,18 @@ def answers(pipe, order):
             return
         pipe.send(("began", None))
         pipe.send(("rows", rows(task.groups[0])))
+
+
+def cannot_start(pipe, order):
+    """Ends as a worker does whose script calls the benchmark without a guard."""
+    sys.exit(1)
+
+
+def dies(pipe, order):
+    """Starts, and dies of its first task."""
+    pipe.send(("ready", None))
+    pipe.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def rows(name):

@@ -106,6 +106,9 @@ def test_a_ray_worker_shares_its_gpu(timeout, unset, monkeypatch):
 
 def test_a_worker_process_shares_its_gpu(unset, monkeypatch):
     class Ended:
+        def send(self, said):
+            assert said == ("ready", None)
+
         def recv(self):
             raise EOFError
 

@@ -11,10 +11,14 @@ from da_zoo.bench.execute import without_result
 from da_zoo.bench.group import GroupRows
 from da_zoo.bench.launch.base import TRIES, Try
 from da_zoo.bench.launch.job import BatchJob, Order
+from da_zoo.bench.launch.starting import GUARD
 from da_zoo.bench.launch.worker import serve
 from da_zoo.scenarios import Suite
 
 __all__ = ["Processes"]
+
+LINGER = 5.0
+"""Seconds that a process may take to end after its pipe."""
 
 
 class _Seat:
@@ -40,6 +44,15 @@ class _Seat:
         self.at, self.began = work, None
         with suppress(OSError):  # it may have died; reading says so too
             self.pipe.send(work.job.task)
+
+    def bury(self) -> str:
+        """Says how a worker whose pipe has ended did."""
+        self.process.join(LINGER)  # killed at once, it would seem to have been killed
+        self.kill()
+        code = self.process.exitcode
+        if code is None or code >= 0:
+            return f"exit status {code}"
+        return f"signal {-code}"
 
     def kill(self) -> None:
         self.process.kill()
@@ -78,6 +91,8 @@ class Processes:
         self.timeout = timeout
         self._seats: list[_Seat] = []
         self._again: deque[Try] = deque()
+        self._ready = False
+        """Whether any worker has started: if none does, no batch is to blame."""
 
     @property
     def in_flight(self) -> int:
@@ -88,7 +103,11 @@ class Processes:
     def run(
         self, jobs: Iterator[BatchJob], asked: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
-        """Runs jobs and yields their results as they come; none waits for a worker."""
+        """Runs jobs and yields their results as they come; none waits for a worker.
+
+        Raises:
+            ValueError: where the first worker cannot be started.
+        """
         fresh = (Try(job, 1) for job in jobs)
         while True:
             while any(seat.at is None for seat in self._seats) or (
@@ -119,14 +138,21 @@ class Processes:
         try:
             said, content = seat.pipe.recv()
         except (EOFError, OSError):
-            seat.kill()
+            ending = seat.bury()
+            if not self._ready:
+                raise ValueError(
+                    f"launcher='processes': a worker ended ({ending}) before it was "
+                    f"ready; what it said stands above. In a script, {GUARD}"
+                ) from None
             if number < TRIES:
                 self._again.append(Try(job, number + 1))
             else:
-                ending = _ending(seat.process.exitcode)
                 reason = f"its worker died {TRIES} times ({ending})"
                 yield job, self._without(job, "failed", reason)
             self._seats.remove(seat)
+            return
+        if said == "ready":
+            self._ready = True
             return
         if said == "began":
             seat.began = time.monotonic()
@@ -166,9 +192,3 @@ class Processes:
         for seat in self._seats:
             seat.kill()
         self._seats = []
-
-
-def _ending(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit status {code}"
-    return f"signal {-code}"

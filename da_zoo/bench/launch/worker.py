@@ -16,8 +16,9 @@ def serve(pipe: Connection, order: Order) -> None:
     """Answers tasks until the pipe ends.
 
     Args:
-        pipe: takes a :class:`~da_zoo.bench.launch.job.Task`; gives ``("began", None)``
-            when its training begins, then ``("rows", groups)``, or ``("error", why)``.
+        pipe: gives ``("ready", None)`` first; takes a
+            :class:`~da_zoo.bench.launch.job.Task`; gives ``("began", None)`` when its
+            training begins, then ``("rows", groups)``, or ``("error", why)``.
         order: what the tasks are of.
     """
     # Ctrl-C reaches all processes of a terminal; the driver says what becomes of it.
@@ -25,6 +26,7 @@ def serve(pipe: Connection, order: Order) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     share_devices()
+    pipe.send(("ready", None))
     while True:
         try:
             task = pipe.recv()
