@@ -20,6 +20,8 @@ _KEPT = (
     "precision",
     "workers",
     "stale",
+    "log_format",
+    "log_level",
 )
 _FLAGS = ("no_baselines", "retry_failed", "checkpoints")
 
@@ -107,7 +109,7 @@ def words_of(arguments: argparse.Namespace) -> list[str]:
     for path in arguments.method:
         words += ["--method", path]
     for name in _KEPT:
-        if (value := getattr(arguments, name)) is not None:
+        if (value := vars(arguments).get(name)) is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             words += [f"--{name.replace('_', '-')}", text]
     if arguments.data is not None:

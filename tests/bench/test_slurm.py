@@ -11,6 +11,7 @@ from da_zoo.bench import run
 from da_zoo.bench.launch.slurm import SlurmJob, render_script
 from da_zoo.cli import main
 from da_zoo.commands.launching import words_of
+from da_zoo.commands.parser import Parser
 from tests.bench.test_launch import bench, folder, rows_of  # noqa: F401
 
 SBATCH = """#!/bin/bash
@@ -94,13 +95,13 @@ def test_every_option_of_the_benchmark_is_passed_on_or_left_out_on_purpose():
 
     from da_zoo.commands import bench as command
 
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     command.add(parser.add_subparsers())
     words = "bench --methods a --method m:f --no-baselines --scenarios s --seeds 2"
     words += " --first-seed 1 --label-fractions 1 --tracks U --budget smoke --steps 3"
     words += " --out o --data d --device cpu --precision bf16 --workers 1 --shard 1/2"
     words += " --retry-failed --stale keep --plan --checkpoints --suite embedded"
-    words += " --tensorboard t"
+    words += " --tensorboard t --log-format json --log-level error"
     given = vars(parser.parse_args(words.split()))
     own = {name for name in given if name.startswith("slurm_")}
     own |= {"launcher", "timeout", "address", "cpus_per_group", "gpus_per_group"}

@@ -15,6 +15,7 @@ from da_zoo.bench.launch.processes import Processes
 from da_zoo.bench.launch.ray_cluster import check_address
 from da_zoo.bench.launch.serial import Serial
 from da_zoo.bench.plugins import path_of
+from da_zoo.logs import log_to_hand_on
 from da_zoo.naming import check_names
 from da_zoo.scenarios import Suite, list_suites, load_suite
 
@@ -153,6 +154,7 @@ def order_of(
         jax.config.values["jax_platforms"],
         jax.config.values["jax_compilation_cache_dir"],
         metrics,
+        log_to_hand_on(),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from da_zoo.backend import share_devices
 from da_zoo.bench.launch.job import Order, Task
+from da_zoo.bench.launch.worker_log import worker_log
 
 __all__ = ["BEGAN", "LATE", "perform"]
 
@@ -42,11 +43,19 @@ def perform(order: Order, task: Task, timeout: float | None) -> Iterator[Any]:
     """
     yield BEGAN
     share_devices()  # tasks may reserve parts of a GPU
+    with worker_log(order):
+        answer = _answer(order, task, timeout)
+    yield answer
+    if answer == LATE:
+        time.sleep(GRACE)
+        os._exit(1)
+
+
+def _answer(order: Order, task: Task, timeout: float | None) -> Any:
     from da_zoo.bench.launch.workplace import workplace
 
     if timeout is None:
-        yield workplace(order).perform(task)
-        return
+        return workplace(order).perform(task)
     began, done = threading.Event(), threading.Event()
     outcome: list[Any] = []
 
@@ -62,10 +71,8 @@ def perform(order: Order, task: Task, timeout: float | None) -> Iterator[Any]:
     threading.Thread(target=train, name="row-group", daemon=True).start()
     began.wait()
     if not done.wait(timeout):
-        yield LATE
-        time.sleep(GRACE)
-        os._exit(1)
+        return LATE
     (result,) = outcome
     if isinstance(result, Exception):
         raise result
-    yield result
+    return result
