@@ -4,12 +4,41 @@ import errno
 import os
 from pathlib import Path
 
-__all__ = ["disk_trouble", "file_trouble"]
+__all__ = ["check_writable", "disk_trouble", "file_trouble"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Only writing meets these."""
 _EITHER = (errno.EIO, errno.EACCES, errno.EPERM)
 """Reading does too: whose file it was tells which."""
+
+
+def check_writable(out: str | Path) -> None:
+    """Refuses a folder that could not be made or written to; makes nothing.
+
+    Args:
+        out: of a benchmark to come.
+
+    Raises:
+        ValueError: where it is a file, lies in one, or is somebody else's.
+
+    Example:
+        >>> check_writable("results/of/today")
+        >>> check_writable(__file__)
+        Traceback (most recent call last):
+        ...
+        ValueError: out='...disk.py' cannot be written (Not a directory): name a ...
+    """
+    folder = Path(out).absolute()
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        reason = os.strerror(errno.ENOTDIR)
+    elif not os.access(there, os.W_OK | os.X_OK):
+        reason = os.strerror(errno.EACCES)
+    else:
+        return
+    raise ValueError(
+        f"out='{out}' cannot be written ({reason}): name a folder that you may write to"
+    )
 
 
 def disk_trouble(error: OSError, out: str | Path | None) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from da_zoo.bench.disk import check_writable
 from da_zoo.bench.estimate import Estimate, Planned, estimate
 from da_zoo.bench.rows import BROKEN
 from da_zoo.bench.store import RowStore
@@ -44,6 +45,7 @@ def preview(
         ValueError: as :func:`run` does.
     """
     check_stale(stale, checkpoints)
+    check_writable(out)
     loaded, length, cells = lay_out(suite, data_dir=data_dir, **options)
     there = Path(out).is_dir() and any(Path(out).iterdir())
     store = RowStore.open(out, create=False) if there else None

@@ -20,6 +20,7 @@ from da_zoo.bench.launch.choice import (
     order_of,
 )
 from da_zoo.bench.launch.job import BatchJob, Task, Work
+from da_zoo.bench.launch.starting import refuse_while_starting
 from da_zoo.bench.leaderboard import Leaderboard
 from da_zoo.bench.progress import bench_progress
 from da_zoo.bench.rendering import render
@@ -122,15 +123,18 @@ def run(
 
     Raises:
         ValueError: for unknown names, numbers out of range, unreadable data, or an
-            ``out`` that cannot be written or belongs to something else.
+            ``out`` that cannot be written or belongs to something else; for worker
+            processes that cannot start, as those of a script that calls this without
+            ``if __name__ == "__main__":``.
     """
     began = time.monotonic()
     launch = launch or Launch()
     if workers is not None:
         launch = launch._replace(workers=workers)
-    check_launch(launch)
     if launch.name != "serial":
+        refuse_while_starting(launch.name)
         share_devices()  # rows name the device, so this process holds it as well
+    check_launch(launch)
     check_stale(stale, checkpoints)
     choice: dict[str, Any] = {
         "methods": None if methods is None else tuple(methods),
@@ -237,7 +241,7 @@ def run(
                     else:
                         yield job
 
-        for job, results in launcher.run(jobs()):
+        for job, results in launcher.run(jobs(), signals.asked):
             keep(job, results)
         signals.in_flight = lambda: 0
         signals.check()

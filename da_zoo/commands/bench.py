@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from da_zoo.commands.choosing import options_of, platform_of
 from da_zoo.commands.endings import in_good_order
 from da_zoo.commands.launching import add_options, launch_of, run_slurm
 from da_zoo.commands.shared import cache_programs, names, tensorboard_option
@@ -155,36 +156,8 @@ def _require_device(name: str) -> None:
 def _choose_device(name: str) -> None:
     import jax
 
-    names = {"cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
-    if name not in names:
-        raise ValueError(f"--device must be cpu, gpu or tpu, got {name!r}")
-    jax.config.update("jax_platforms", names[name])
+    jax.config.update("jax_platforms", platform_of(name))
     _require_device(name)
-
-
-def _options(arguments: argparse.Namespace, own: Sequence[Any]) -> dict[str, Any]:
-    """What of the command line chooses cells, for ``bench.run`` and ``preview``."""
-    methods = arguments.methods
-    if own:
-        methods = [*(methods or ()), *(spec.name for spec in own)]
-    if methods is not None and not arguments.no_baselines:
-        methods = _with_baselines(methods, arguments.tracks, own)
-    return {
-        "methods": methods,
-        "scenarios": arguments.scenarios,
-        "seeds": arguments.seeds,
-        "first_seed": arguments.first_seed,
-        "label_fractions": arguments.label_fractions,
-        "tracks": arguments.tracks,
-        "budget": arguments.budget,
-        "steps": arguments.steps,
-        "out": arguments.out,
-        "data_dir": arguments.data,
-        "precision": arguments.precision,
-        "shard": arguments.shard,
-        "retry_failed": arguments.retry_failed,
-        "stale": arguments.stale,
-    }
 
 
 def benchmark(arguments: argparse.Namespace) -> Any:
@@ -207,13 +180,16 @@ def benchmark(arguments: argparse.Namespace) -> Any:
     from da_zoo.bench.launch import check_launch
     from da_zoo.bench.plugins import import_method, registered
     from da_zoo.bench.signals import BenchStop
+    from da_zoo.metrics_log import TensorBoardWriter
 
+    launch = launch_of(arguments)
     own = [import_method(path) for path in arguments.method]
     with registered(own):
-        options = _options(arguments, own)
-        launch = launch_of(arguments)
+        options = options_of(arguments, own)
         if arguments.plan:
             check_launch(launch)  # a plan is of what would run
+            if arguments.tensorboard is not None:
+                TensorBoardWriter(arguments.tensorboard)
             return bench.preview(
                 arguments.suite, **options, checkpoints=arguments.checkpoints
             )
@@ -253,21 +229,6 @@ def _run(arguments: argparse.Namespace) -> int:
             f"and da-zoo retry {shlex.quote(str(out))}"
         )
     return 1 if result.broken else 0
-
-
-def _with_baselines(
-    methods: Sequence[str], tracks: Sequence[str], own: Sequence[Any]
-) -> list[str]:
-    """Adds what gains are measured from: alone, an accuracy says little."""
-    from da_zoo.bench.summary import BASELINES
-    from da_zoo.methods import METHODS
-
-    # Shallow methods have a baseline of their own kind.
-    deep = {*METHODS, *(spec.name for spec in own)}
-    if deep.isdisjoint(methods):
-        return list(methods)
-    baselines = [name for track, name in BASELINES.items() if track in tracks]
-    return list(dict.fromkeys([*baselines, *methods]))
 
 
 def _nothing(rows: Sequence[Any]) -> str:

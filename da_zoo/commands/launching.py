@@ -2,10 +2,16 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from da_zoo.commands.choosing import check_shares
+
 __all__ = ["LAUNCH", "add_options", "launch_of", "run_slurm", "words_of"]
+
+TASKS = 4
+"""Of an array job, where nothing else is said."""
 
 _KEPT = (
     "methods",
@@ -20,8 +26,12 @@ _KEPT = (
     "precision",
     "workers",
     "stale",
+    "log_format",
+    "log_level",
 )
-LAUNCH = ("launcher", "timeout", "address", "cpus_per_group", "gpus_per_group")
+_RAY = ("address", "cpus_per_group", "gpus_per_group")
+_SLURM = ("tasks", "partition", "time", "cpus", "gpus")
+LAUNCH = ("launcher", "timeout", *_RAY)
 """Options of whatever runs row groups, but for ``workers``."""
 _FLAGS = ("no_baselines", "retry_failed", "checkpoints")
 
@@ -56,20 +66,16 @@ def add_options(command: argparse.ArgumentParser, *, slurm: bool = True) -> None
     )
     options.add_argument(
         "--address",
-        default="local",
         metavar="auto|local|HOST:PORT",
         help="of the Ray cluster; local, the default, starts one for this call",
     )
     options.add_argument(
         "--cpus-per-group",
         type=float,
-        default=1.0,
         metavar="N",
         help="what Ray reserves for row groups trained together; default: 1",
     )
-    options.add_argument(
-        "--gpus-per-group", type=float, default=0.0, metavar="N", help="default: 0"
-    )
+    options.add_argument("--gpus-per-group", type=float, metavar="N", help="default: 0")
     if slurm:
         _add_slurm(options)
 
@@ -78,29 +84,54 @@ def _add_slurm(options: argparse._ArgumentGroup) -> None:
     options.add_argument(
         "--slurm-tasks",
         type=int,
-        default=4,
         metavar="N",
         help="of the array job, each a share; default: 4. --plan prints the script",
     )
     options.add_argument("--slurm-partition", metavar="NAME")
     options.add_argument("--slurm-time", metavar="H:MM:SS")
     options.add_argument(
-        "--slurm-cpus", type=int, default=2, metavar="N", help="of a task; default: 2"
+        "--slurm-cpus", type=int, metavar="N", help="of a task; default: 2"
     )
     options.add_argument(
-        "--slurm-gpus", type=int, default=0, metavar="N", help="of a task; default: 0"
+        "--slurm-gpus", type=int, metavar="N", help="of a task; default: 0"
     )
 
 
 def launch_of(arguments: argparse.Namespace) -> Any:
-    """Returns what they ask for, a :class:`da_zoo.bench.launch.Launch`."""
+    """Returns what they ask for, a :class:`da_zoo.bench.launch.Launch`.
+
+    Args:
+        arguments: parsed, of ``da-zoo bench``, with another launcher than "slurm".
+
+    Raises:
+        ValueError: for options of an array job.
+    """
     from da_zoo.bench.launch import Launch
 
+    if array := _given(arguments, _SLURM, "slurm_"):
+        raise ValueError(
+            f"{_flags(array, 'slurm_')} would say nothing to --launcher "
+            f"{arguments.launcher}: leave it out, or say --launcher slurm"
+        )
     return Launch(
         arguments.launcher,
         workers=arguments.workers,
-        **{name: getattr(arguments, name) for name in LAUNCH[1:]},
+        timeout=arguments.timeout,
+        **_given(arguments, _RAY),
     )
+
+
+def _given(
+    arguments: argparse.Namespace, names: tuple[str, ...], prefix: str = ""
+) -> dict[str, Any]:
+    """Options that were given, by their names without the prefix."""
+    # da-zoo retry has no options of an array job.
+    values = {name: vars(arguments).get(prefix + name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _flags(names: Iterable[str], prefix: str = "") -> str:
+    return ", ".join(f"--{prefix}{name}".replace("_", "-") for name in names)
 
 
 def words_of(arguments: argparse.Namespace) -> list[str]:
@@ -116,7 +147,7 @@ def words_of(arguments: argparse.Namespace) -> list[str]:
     for path in arguments.method:
         words += ["--method", path]
     for name in _KEPT:
-        if (value := getattr(arguments, name)) is not None:
+        if (value := vars(arguments).get(name)) is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             words += [f"--{name.replace('_', '-')}", text]
     if arguments.data is not None:
@@ -131,7 +162,8 @@ def run_slurm(arguments: argparse.Namespace) -> int:
     """Submits the benchmark as an array job, or with --plan prints its script.
 
     Raises:
-        ValueError: for --shard, or options that no array job has.
+        ValueError: for --shard, for options that no array job has, and for what its
+            shares would refuse.
     """
     from da_zoo.bench.launch.slurm import SlurmJob, merge_command, render_script, submit
 
@@ -140,13 +172,13 @@ def run_slurm(arguments: argparse.Namespace) -> int:
             "--launcher slurm makes the shards itself, and --slurm-time limits them: "
             "leave --shard and --timeout out"
         )
-    job = SlurmJob(
-        arguments.slurm_tasks,
-        arguments.slurm_partition,
-        arguments.slurm_time,
-        arguments.slurm_cpus,
-        arguments.slurm_gpus,
-    )
+    if foreign := _given(arguments, _RAY):
+        raise ValueError(
+            f"{_flags(foreign)} would say nothing to --launcher slurm: leave it out; "
+            "--slurm-cpus and --slurm-gpus are what a task reserves"
+        )
+    check_shares(arguments)
+    job = SlurmJob(**({"tasks": TASKS} | _given(arguments, _SLURM, "slurm_")))
     out = Path(arguments.out).absolute()
     script = render_script(job, words_of(arguments), out)
     if arguments.plan:

@@ -6,7 +6,13 @@ until an application gives it a handler. The command ``da-zoo`` does, by
 """
 
 from da_zoo.logs.events import LEVELS, LOGGER, log_event, warn_event
-from da_zoo.logs.output import CONSOLE, FORMATS, draws_bars, logging_to_stderr
+from da_zoo.logs.output import (
+    CONSOLE,
+    FORMATS,
+    draws_bars,
+    log_to_hand_on,
+    logging_to_stderr,
+)
 
 __all__ = [
     "CONSOLE",
@@ -15,6 +21,7 @@ __all__ = [
     "LOGGER",
     "draws_bars",
     "log_event",
+    "log_to_hand_on",
     "logging_to_stderr",
     "warn_event",
 ]

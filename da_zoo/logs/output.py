@@ -13,15 +13,23 @@ from rich.console import Console
 from da_zoo.json_files import strict_json
 from da_zoo.logs.events import LEVELS, LOGGER, is_first_process
 
-__all__ = ["CONSOLE", "FORMATS", "draws_bars", "logging_to_stderr", "raw_line"]
+__all__ = [
+    "CONSOLE",
+    "FORMATS",
+    "draws_bars",
+    "log_to_hand_on",
+    "logging_to_stderr",
+    "raw_line",
+]
 
 FORMATS = ("text", "json")
 
 CONSOLE = Console(stderr=True)
 """Bars and lines share it, so that a line is written above a bar and not through it."""
 
-_formats: list[str] = []
-"""Of the blocks of :func:`logging_to_stderr` that are open, the innermost last."""
+_open: list[tuple[str, str]] = []
+"""Format and level of the blocks of :func:`logging_to_stderr` that are open, the
+innermost last."""
 
 
 def draws_bars() -> bool:
@@ -31,7 +39,22 @@ def draws_bars() -> bool:
         >>> draws_bars()
         True
     """
-    return "json" not in _formats[-1:]
+    return not _open or _open[-1][0] != "json"
+
+
+def log_to_hand_on() -> tuple[str, str] | None:
+    """Returns what another process would have to log by to fit in between.
+
+    Returns:
+        Format and level for its :func:`logging_to_stderr`; None outside of one, where
+        the log is the application's.
+
+    Example:
+        >>> with logging_to_stderr("json", "error"):
+        ...     log_to_hand_on()
+        ('json', 'error')
+    """
+    return _open[-1] if _open else None
 
 
 @contextmanager
@@ -68,13 +91,13 @@ def logging_to_stderr(format: str = "text", level: str = "info") -> Iterator[Non
     LOGGER.propagate = as_json
     to.addHandler(handler)
     LOGGER.setLevel(level.upper())
-    _formats.append(format)
+    _open.append((format, level))
     if as_json:
         logging.captureWarnings(True)
     try:
         yield
     finally:
-        _formats.pop()
+        _open.pop()
         if as_json:
             logging.captureWarnings(False)
         LOGGER.setLevel(before)

@@ -137,6 +137,7 @@ def test_a_worker_with_other_data_or_code_does_not_answer(folder):
         (Launch("processes", timeout=float("nan")), "timeout must be more than 0"),
         (Launch("ray", cpus_per_group=-1.0), "cpus_per_group must be at least 0"),
         (Launch("serial", gpus_per_group=1.0), "are for launcher='ray'"),
+        (Launch("ray", gpus_per_group=1.5), "must be a whole number, or less than 1"),
     ],
 )
 def test_what_cannot_be_launched_is_said_before_anything_is_made(
@@ -147,6 +148,18 @@ def test_what_cannot_be_launched_is_said_before_anything_is_made(
     with pytest.raises(ValueError, match=reason):
         run("embedded", methods=["unadapted"], launch=launch, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_groups_on_ray_that_would_see_no_gpu_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    with pytest.raises(ValueError, match="say --gpus-per-group 1"):
+        run("embedded", launch=Launch("ray"), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    for gpus in (0.5, 1.0, 2.0):
+        check_launch(Launch("ray", gpus_per_group=gpus))
+    monkeypatch.setattr("jax.default_backend", lambda: "cpu")
+    check_launch(Launch("ray"))
 
 
 def test_a_suite_that_no_file_stands_for_is_refused_by_workers(tmp_path):

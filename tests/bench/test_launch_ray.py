@@ -117,14 +117,36 @@ def test_a_driver_killed_and_called_again_finishes_the_rest(begin, tmp_path):
 
 
 def test_what_hangs_or_dies_becomes_a_row_and_the_rest_goes_on(begin, tmp_path):
-    words = "--method own:hangs --methods unadapted,source_only --timeout 20"
-    process = begin(f"{words} --scenarios plain_to_rot30")
-    end(process)
+    words = "--method own:hangs --method own:dies_always --timeout 20"
+    words += " --methods unadapted,source_only --scenarios plain_to_rot30"
+    # One worker: what comes after the late batch finds that worker or the next.
+    end(begin(words, launcher="ray --workers 1"), 1)
     rows = {row["method"]: row for row in rows_of(tmp_path / "ray").values()}
+    died = rows.pop("dies_always")
+    assert (died["status"], died["accuracy"]) == ("failed", None)
+    assert died["reason"].startswith("its worker died 3 times (WorkerCrashedError")
+    assert (tmp_path / "deaths").read_text() == "xxx"
     hung = rows.pop("hangs")
     assert (hung["status"], hung["accuracy"]) == ("timeout", None)
     assert hung["reason"] == "took longer than timeout=20 seconds"
     assert {row["status"] for row in rows.values()} == {"ok"} and len(rows) == 2
+
+
+def test_one_interrupt_takes_back_what_waits_for_a_worker(begin, tmp_path):
+    words = "--method own:slow --methods unadapted --scenarios plain_to_rot30"
+    # Room for one task at a time; a second one waits at the cluster.
+    process = begin(f"{words},plain_to_over07", launcher="ray --cpus-per-group 2")
+    wait_for(lambda: marks(tmp_path), process)
+    before = len(rows_of(tmp_path / "ray"))
+    process.send_signal(signal.SIGINT)
+    time.sleep(2)
+    assert process.poll() is None
+    (tmp_path / "go").touch()
+    told = end(process, 130)
+    assert "in flight; once more to leave at once" in told
+    rows = rows_of(tmp_path / "ray").values()
+    assert len(rows) == before + 1, "a group was begun after the interrupt"
+    assert {row["status"] for row in rows} == {"ok"}
 
 
 def test_termination_ends_the_cluster_and_leaves_whole_rows(begin, tmp_path):

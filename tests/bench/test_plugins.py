@@ -11,7 +11,7 @@ from da_zoo.bench.plan import make_plan
 from da_zoo.bench.plugins import here_first, import_method, registered
 from da_zoo.bench.store import RowStore
 from da_zoo.cli import main
-from da_zoo.commands.bench import _with_baselines
+from da_zoo.commands.choosing import with_baselines
 from da_zoo.scenarios import load_suite
 
 GOOD = '''
@@ -129,9 +129,9 @@ def test_the_command_of_its_rows_can_be_called_again(module: Path) -> None:
 
 def test_baselines_come_along_unless_they_are_not_wanted() -> None:
     both = ["source_only", "target_only"]
-    assert _with_baselines(["dann"], ["U", "F"], []) == [*both, "dann"]
-    assert _with_baselines(["dann"], ["U"], []) == ["source_only", "dann"]
-    assert _with_baselines(["target_only"], ["F"], []) == ["target_only"]
-    assert _with_baselines(["tca"], ["U", "F"], []) == ["tca"]  # has one of its kind
+    assert with_baselines(["dann"], ["U", "F"], []) == [*both, "dann"]
+    assert with_baselines(["dann"], ["U"], []) == ["source_only", "dann"]
+    assert with_baselines(["target_only"], ["F"], []) == ["target_only"]
+    assert with_baselines(["tca"], ["U", "F"], []) == ["tca"]  # has one of its kind
     own = import_method("da_zoo.methods.dann:SPEC", check=False)
-    assert _with_baselines([own.name], ["U"], [own]) == ["source_only", own.name]
+    assert with_baselines([own.name], ["U"], [own]) == ["source_only", own.name]

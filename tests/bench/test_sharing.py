@@ -11,7 +11,7 @@ import pytest
 from da_zoo.bench import run
 from da_zoo.bench.launch import Launch, Order, Task, workplace
 from da_zoo.bench.launch.on_ray import OnRay
-from da_zoo.bench.launch.ray_worker import perform
+from da_zoo.bench.launch.ray_worker import BEGAN, perform
 from da_zoo.bench.launch.worker import serve
 from da_zoo.cli import main
 
@@ -101,11 +101,14 @@ def test_a_ray_worker_shares_its_gpu(timeout, unset, monkeypatch):
             return self.seen
 
     monkeypatch.setattr(workplace, "workplace", Place)
-    assert perform(ORDER, Task((), ()), timeout) == "false"
+    assert list(perform(ORDER, Task((), ()), timeout)) == [BEGAN, "false"]
 
 
 def test_a_worker_process_shares_its_gpu(unset, monkeypatch):
     class Ended:
+        def send(self, said):
+            assert said == ("ready", None)
+
         def recv(self):
             raise EOFError
 

@@ -11,6 +11,7 @@ from da_zoo.bench import run
 from da_zoo.bench.launch.slurm import SlurmJob, render_script
 from da_zoo.cli import main
 from da_zoo.commands.launching import words_of
+from da_zoo.commands.parser import Parser
 from tests.bench.test_launch import bench, folder, rows_of  # noqa: F401
 
 SBATCH = """#!/bin/bash
@@ -28,16 +29,21 @@ def options_of(script):
     return dict(re.findall(r"^#SBATCH --([\w-]+)=(.*)$", script, re.MULTILINE))
 
 
-def test_the_plan_is_the_script_and_submits_nothing(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_the_plan_is_the_script_and_submits_nothing(folder, monkeypatch, capsys):  # noqa: F811
+    tmp_path, own = folder
+    (tmp_path / "tiny.toml").rename("my suite.toml")
+    monkeypatch.setattr("da_zoo.bench.plugins._check", lambda *args: None)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    before = set(tmp_path.iterdir())
     monkeypatch.setenv("PATH", "")
     words = "bench --launcher slurm --plan --slurm-tasks 3 --slurm-partition a,b"
     words += " --slurm-time 1-02:00:00 --slurm-cpus 4 --slurm-gpus 1 --seeds 2"
-    words += " --methods dann,mcd --method 'own:a b' --suite mine.toml --checkpoints"
+    words += f" --methods dann,mcd --method {own}:well --suite 'my suite.toml'"
+    words += " --checkpoints"
     words += " --label-fractions 0.05,1 --data d --out 'my results'"
     assert main(shlex.split(words)) == 0
     script = capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []
+    assert set(tmp_path.iterdir()) == before
     assert options_of(script) == {
         "job-name": "da-zoo",
         "array": "1-3",
@@ -52,7 +58,7 @@ def test_the_plan_is_the_script_and_submits_nothing(tmp_path, monkeypatch, capsy
     command = "\n".join(one for one in script.splitlines() if one[0] != "#")
     found = shlex.split(command.replace("\\\n", ""))
     expected = [sys.executable, "-m", "da_zoo", "bench"]
-    expected += ["--suite", f"{tmp_path}/mine.toml", "--method", "own:a b"]
+    expected += ["--suite", f"{tmp_path}/my suite.toml", "--method", f"{own}:well"]
     expected += ["--methods", "dann,mcd", "--seeds", "2", "--first-seed", "0"]
     expected += ["--label-fractions", "0.05,1.0", "--tracks", "U,F"]
     expected += ["--budget", "quick", "--stale", "rerun", "--data", f"{tmp_path}/d"]
@@ -89,18 +95,47 @@ def test_without_sbatch_and_with_shards_it_says_what_to_do(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--methods nosuch", "unknown method 'nosuch'"),
+        ("--scenarios nowhere", "unknown scenario of suite 'embedded' 'nowhere'"),
+        ("--suite none.toml", "none.toml"),
+        ("--method nowhere:own", "cannot import 'nowhere'"),
+        ("--steps 0", "steps must be at least 1"),
+        ("--workers 0", "workers must be at least 1"),
+        ("--device abacus", "--device must be cpu, gpu or tpu"),
+        ("--stale keep --checkpoints", "leave checkpoints out"),
+        ("--out file", "cannot be written (Not a directory)"),
+        ("--address auto", "--address would say nothing to --launcher slurm"),
+        ("--cpus-per-group 1 --gpus-per-group 1", "--cpus-per-group, --gpus-per-group"),
+    ],
+)
+def test_what_every_share_would_refuse_is_not_submitted(
+    options, reason, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")  # what came as far as submitting would say so
+    (tmp_path / "file").touch()
+    for plan in (["--plan"], []):
+        words = ["bench", "--launcher", "slurm", *plan, *options.split()]
+        assert main(words) == 2
+        assert reason in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_every_option_of_the_benchmark_is_passed_on_or_left_out_on_purpose():
     import argparse
 
     from da_zoo.commands import bench as command
 
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     command.add(parser.add_subparsers())
     words = "bench --methods a --method m:f --no-baselines --scenarios s --seeds 2"
     words += " --first-seed 1 --label-fractions 1 --tracks U --budget smoke --steps 3"
     words += " --out o --data d --device cpu --precision bf16 --workers 1 --shard 1/2"
     words += " --retry-failed --stale keep --plan --checkpoints --suite embedded"
-    words += " --tensorboard t"
+    words += " --tensorboard t --log-format json --log-level error"
     given = vars(parser.parse_args(words.split()))
     own = {name for name in given if name.startswith("slurm_")}
     own |= {"launcher", "timeout", "address", "cpus_per_group", "gpus_per_group"}

@@ -1,5 +1,6 @@
 """``da-zoo bench``: what its exit status says, and what it refuses before a plan."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,30 @@ def test_failed_groups_are_in_the_exit_status(tmp_path, capsys, monkeypatch):
         ("--launcher processes --timeout 0", "timeout must be more than 0"),
         ("--cpus-per-group 2", "are for launcher='ray'"),
         ("--workers 0", "workers must be at least 1"),
+        ("--slurm-tasks 4", "--slurm-tasks would say nothing to --launcher serial"),
+        (
+            "--launcher processes --slurm-gpus 0 --slurm-time 1",
+            "--slurm-time, --slurm-",
+        ),
+        ("--tensorboard t", "need tensorboardX"),
     ],
 )
-def test_a_plan_refuses_what_a_run_would(tmp_path, capsys, options, message):
+def test_a_plan_refuses_what_a_run_would(
+    tmp_path, capsys, monkeypatch, options, message
+):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
     words = ["--methods", "dann", "--scenarios", "plain_to_over07", "--seeds", "1"]
     words += ["--out", str(tmp_path / "out"), *options.split()]
     for plan in (["--plan"], []):
         assert main(["bench", *plan, *words]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_plan_is_of_a_folder_that_can_be_written(tmp_path, capsys, out):
+    (tmp_path / "file").touch()
+    words = ["--methods", "dann", "--scenarios", "plain_to_over07", "--seeds", "1"]
+    for plan in (["--plan"], []):
+        assert main(["bench", *plan, *words, "--out", str(tmp_path / out)]) == 2
+        assert "cannot be written" in capsys.readouterr().err

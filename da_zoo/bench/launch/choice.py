@@ -10,10 +10,12 @@ import jax
 from da_zoo.bench.group_metrics import MetricsTo
 from da_zoo.bench.launch.base import Launcher
 from da_zoo.bench.launch.job import Order
-from da_zoo.bench.launch.on_ray import OnRay, check_address
+from da_zoo.bench.launch.on_ray import OnRay
 from da_zoo.bench.launch.processes import Processes
+from da_zoo.bench.launch.ray_cluster import check_address
 from da_zoo.bench.launch.serial import Serial
 from da_zoo.bench.plugins import path_of
+from da_zoo.logs import log_to_hand_on
 from da_zoo.naming import check_names
 from da_zoo.scenarios import Suite, list_suites, load_suite
 
@@ -46,6 +48,7 @@ class Launch(NamedTuple):
     cpus_per_group: float = 1.0
     """What a Ray task reserves for a batch of groups."""
     gpus_per_group: float = 0.0
+    """Above 1 a whole number: Ray shares one GPU, or gives several."""
 
 
 def check_launch(launch: Launch) -> None:
@@ -55,8 +58,9 @@ def check_launch(launch: Launch) -> None:
         launch: what was asked for.
 
     Raises:
-        ValueError: for an unknown launcher, numbers out of range, or a timeout where
-            nothing could enforce it.
+        ValueError: for an unknown launcher, numbers out of range, a timeout where
+            nothing could enforce it, or groups on Ray that would see no GPU while the
+            driver, which their rows are to be those of, has one.
 
     Example:
         >>> check_launch(Launch(timeout=60))
@@ -79,6 +83,11 @@ def check_launch(launch: Launch) -> None:
         value = getattr(launch, name)
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be at least 0, got {value}")
+    if launch.gpus_per_group > 1 and launch.gpus_per_group % 1:
+        raise ValueError(
+            "gpus_per_group must be a whole number, or less than 1 for groups that "
+            f"share a GPU, got {launch.gpus_per_group:g}"
+        )
     if launch.name != "ray" and launch != Launch(*launch[:3]):
         raise ValueError(
             "address, cpus_per_group and gpus_per_group are for launcher='ray', got "
@@ -86,6 +95,13 @@ def check_launch(launch: Launch) -> None:
         )
     if launch.name == "ray":
         check_address(launch.address)
+        # Ray hides every GPU from tasks that reserve none.
+        if not launch.gpus_per_group and jax.default_backend() == "gpu":
+            raise ValueError(
+                "gpus_per_group=0 would train on the CPU, and this process has a GPU: "
+                "say --gpus-per-group 1, or 0.5 for two groups on each; for the CPU, "
+                "--device cpu"
+            )
         if importlib.util.find_spec("ray") is None:
             raise ValueError(
                 "launcher='ray' needs Ray: pip install 'da-zoo[ray]', or choose "
@@ -138,6 +154,7 @@ def order_of(
         jax.config.values["jax_platforms"],
         jax.config.values["jax_compilation_cache_dir"],
         metrics,
+        log_to_hand_on(),
     )
 
 

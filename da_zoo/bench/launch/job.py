@@ -37,6 +37,8 @@ class Order(NamedTuple):
     metrics: MetricsTo | None = None
     """Folders for what is measured while training; a worker on another machine needs
     to see them, or keeps its metrics there."""
+    log: tuple[str, str] | None = None
+    """Format and level of the driver's, of :func:`da_zoo.logs.log_to_hand_on`."""
 
 
 class Task(NamedTuple):

@@ -3,26 +3,22 @@
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
-from typing import NamedTuple
 
 from da_zoo.bench.execute import without_result
 from da_zoo.bench.group import GroupRows
-from da_zoo.bench.launch.base import TRIES
+from da_zoo.bench.launch.base import TRIES, Try
 from da_zoo.bench.launch.job import BatchJob, Order
+from da_zoo.bench.launch.starting import GUARD
 from da_zoo.bench.launch.worker import serve
 from da_zoo.scenarios import Suite
 
 __all__ = ["Processes"]
 
-
-class _Try(NamedTuple):
-    """A job, and how often it has been begun."""
-
-    job: BatchJob
-    number: int
+LINGER = 5.0
+"""Seconds that a process may take to end after its pipe."""
 
 
 class _Seat:
@@ -40,14 +36,23 @@ class _Seat:
         )
         self.process.start()
         theirs.close()  # so that its end is seen when the worker dies
-        self.at: _Try | None = None
+        self.at: Try | None = None
         self.began: float | None = None
         """When training began, by the monotonic clock; None before."""
 
-    def give(self, work: _Try) -> None:
+    def give(self, work: Try) -> None:
         self.at, self.began = work, None
         with suppress(OSError):  # it may have died; reading says so too
             self.pipe.send(work.job.task)
+
+    def bury(self) -> str:
+        """Says how a worker whose pipe has ended did."""
+        self.process.join(LINGER)  # killed at once, it would seem to have been killed
+        self.kill()
+        code = self.process.exitcode
+        if code is None or code >= 0:
+            return f"exit status {code}"
+        return f"signal {-code}"
 
     def kill(self) -> None:
         self.process.kill()
@@ -85,24 +90,30 @@ class Processes:
         self.workers, self.order, self.suite = workers, order, suite
         self.timeout = timeout
         self._seats: list[_Seat] = []
+        self._again: deque[Try] = deque()
+        self._ready = False
+        """Whether any worker has started: if none does, no batch is to blame."""
 
     @property
     def in_flight(self) -> int:
-        """How many row groups have been begun and not been yielded."""
+        """How many row groups have been begun and are not kept yet."""
         busy = [seat.at for seat in self._seats if seat.at is not None]
-        return sum(len(one.job.work.batch) for one in busy)
+        return sum(len(one.job.work.batch) for one in (*busy, *self._again))
 
     def run(
-        self, jobs: Iterator[BatchJob]
+        self, jobs: Iterator[BatchJob], asked: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
-        """Runs jobs and yields their results as they come."""
-        again: deque[_Try] = deque()
-        fresh = (_Try(job, 1) for job in jobs)
+        """Runs jobs and yields their results as they come; none waits for a worker.
+
+        Raises:
+            ValueError: where the first worker cannot be started.
+        """
+        fresh = (Try(job, 1) for job in jobs)
         while True:
             while any(seat.at is None for seat in self._seats) or (
                 len(self._seats) < self.workers
             ):
-                work = again.popleft() if again else next(fresh, None)
+                work = self._again.popleft() if self._again else next(fresh, None)
                 if work is None:
                     break
                 self._free_seat().give(work)
@@ -110,7 +121,7 @@ class Processes:
             if not busy:
                 return
             for pipe in wait(list(busy), self._patience()):
-                yield from self._hear(busy[pipe], again)  # type: ignore[index]
+                yield from self._hear(busy[pipe])  # type: ignore[index]
             yield from self._overdue()
 
     def _free_seat(self) -> _Seat:
@@ -120,27 +131,34 @@ class Processes:
         self._seats.append(_Seat(self.order))
         return self._seats[-1]
 
-    def _hear(
-        self, seat: _Seat, again: deque[_Try]
-    ) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
+    def _hear(self, seat: _Seat) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Takes what a worker sends; a pipe that has ended is a worker that died."""
         assert seat.at is not None
         job, number = seat.at
         try:
             said, content = seat.pipe.recv()
         except (EOFError, OSError):
-            code = self._remove(seat)
+            ending = seat.bury()
+            if not self._ready:
+                raise ValueError(
+                    f"launcher='processes': a worker ended ({ending}) before it was "
+                    f"ready; what it said stands above. In a script, {GUARD}"
+                ) from None
             if number < TRIES:
-                again.append(_Try(job, number + 1))
+                self._again.append(Try(job, number + 1))
             else:
-                reason = f"its worker died {TRIES} times ({_ending(code)})"
+                reason = f"its worker died {TRIES} times ({ending})"
                 yield job, self._without(job, "failed", reason)
+            self._seats.remove(seat)
+            return
+        if said == "ready":
+            self._ready = True
             return
         if said == "began":
             seat.began = time.monotonic()
             return
-        seat.at = None
         yield job, self._without(job, "failed", content) if said == "error" else content
+        seat.at = None  # not before: it is being kept
 
     def _overdue(self) -> Iterator[tuple[BatchJob, list[GroupRows]]]:
         """Ends workers that take too long."""
@@ -150,9 +168,10 @@ class Processes:
             # What has arrived meanwhile counts, however late it is read.
             if time.monotonic() - seat.began > self.timeout and not seat.pipe.poll():
                 job = seat.at.job
-                self._remove(seat)
+                seat.kill()
                 reason = f"took longer than timeout={self.timeout:g} seconds"
                 yield job, self._without(job, "timeout", reason)
+                self._seats.remove(seat)
 
     def _patience(self) -> float | None:
         """Seconds until the next batch is overdue."""
@@ -160,11 +179,6 @@ class Processes:
         if self.timeout is None or not began:
             return None
         return max(0.0, min(began) + self.timeout - time.monotonic()) + 0.01
-
-    def _remove(self, seat: _Seat) -> int | None:
-        self._seats.remove(seat)
-        seat.kill()
-        return seat.process.exitcode
 
     def _without(self, job: BatchJob, status: str, reason: str) -> list[GroupRows]:
         assert self.suite is not None
@@ -178,9 +192,3 @@ class Processes:
         for seat in self._seats:
             seat.kill()
         self._seats = []
-
-
-def _ending(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit status {code}"
-    return f"signal {-code}"

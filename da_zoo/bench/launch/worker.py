@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection, wait
 
 from da_zoo.backend import share_devices
 from da_zoo.bench.launch.job import Order
+from da_zoo.bench.launch.worker_log import worker_log
 
 __all__ = ["serve"]
 
@@ -16,8 +17,9 @@ def serve(pipe: Connection, order: Order) -> None:
     """Answers tasks until the pipe ends.
 
     Args:
-        pipe: takes a :class:`~da_zoo.bench.launch.job.Task`; gives ``("began", None)``
-            when its training begins, then ``("rows", groups)``, or ``("error", why)``.
+        pipe: gives ``("ready", None)`` first; takes a
+            :class:`~da_zoo.bench.launch.job.Task`; gives ``("began", None)`` when its
+            training begins, then ``("rows", groups)``, or ``("error", why)``.
         order: what the tasks are of.
     """
     # Ctrl-C reaches all processes of a terminal; the driver says what becomes of it.
@@ -25,21 +27,25 @@ def serve(pipe: Connection, order: Order) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     share_devices()
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        try:
-            # Here, not above: what goes wrong in it is this task's reason.
-            from da_zoo.bench.launch.workplace import workplace
+    pipe.send(("ready", None))
+    with worker_log(order):
+        while True:
+            try:
+                task = pipe.recv()
+            except EOFError:
+                return
+            try:
+                # Here, not above: what goes wrong in it is this task's reason.
+                from da_zoo.bench.launch.workplace import workplace
 
-            place = workplace(order)
-            groups = place.perform(task, on_begin=lambda: pipe.send(("began", None)))
-        except Exception as error:
-            pipe.send(("error", f"{type(error).__name__}: {error}"))
-        else:
-            pipe.send(("rows", groups))
+                place = workplace(order)
+                groups = place.perform(
+                    task, on_begin=lambda: pipe.send(("began", None))
+                )
+            except Exception as error:
+                pipe.send(("error", f"{type(error).__name__}: {error}"))
+            else:
+                pipe.send(("rows", groups))
 
 
 def _end_with_parent() -> None:
