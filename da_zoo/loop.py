@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from da_zoo.checkpoint.identity import identity, program_marks
+from da_zoo.checkpoint.identity import identity
 from da_zoo.checkpoint.keeper import Keeper
+from da_zoo.checkpoint.program_marks import program_marks
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.checkpoint.settings import (
     Checkpointing,
@@ -213,9 +214,9 @@ def fit(
         for members, own in groups
         for number in (range(width) if one_by_one else [None])
     ]
-    programs: list[str] = []
+    programs: list[dict[str, str]] = []
     if checkpoint is not None:
-        programs = program_marks(recipe, shapes)  # the same for every group
+        programs = program_marks(recipe, shapes, job)  # the same for every group
         claim_everywhere(Path(checkpoint.folder))
     began = time.perf_counter()
     total = sum(lengths) * len(units)
