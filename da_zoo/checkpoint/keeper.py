@@ -84,11 +84,13 @@ class Keeper:
         return ocp.CheckpointManager(self.folder, options=options)
 
     def _known_scores(self) -> dict[int, float]:
-        """Of what is there already; a damaged one has none."""
+        """Of what is there already; a damaged one has none, nor one by other means."""
         found = {}
         for number in self._manager.all_steps():
             with contextlib.suppress(Exception):
-                found[number] = float(self._told(number)["score"])
+                criterion, score = self._told(number)["score"]
+                if criterion == self.settings.keep_best:
+                    found[number] = float(score)
         return found
 
     def _whole(self, values: np.ndarray) -> jax.Array:
@@ -128,8 +130,11 @@ class Keeper:
 
         arrays = to_arrays(state)
         marks = fingerprints(arrays)
+        scored = None
+        if score is not None and self.settings.keep_best is not None:
+            scored = (self.settings.keep_best, score)
         told = description(
-            self.identity, position, state, marks, history, finite, failures, score
+            self.identity, position, state, marks, history, finite, failures, scored
         )
         curves = {
             short: self._whole(history[curve["name"]])

@@ -112,6 +112,17 @@ def test_the_newest_ones_stay_and_the_best(tmp_path, monkeypatch):
     assert_same_bits(result.best, again.best)
 
 
+def test_scores_by_another_criterion_do_not_count(tmp_path, monkeypatch):
+    given = iter([5.0, 5.0, 0.1, 0.3, 0.2])  # at 20 and 40; at 60, 80 and 90
+    monkeypatch.setattr(Scorer, "score", lambda *_: next(given))
+    options = {"keep": 1, "on_metrics": dying(3)}
+    with pytest.raises(KilledError):
+        train("source_only", tmp_path / "run", best="infomax", **options)
+    result = train("source_only", tmp_path / "run", best="entropy", **options)
+    assert int(result.best.step) == 80
+    assert steps_kept(tmp_path / "run") == [80, 90]
+
+
 def steps_kept(folder):
     return sorted(int(p.name) for p in (folder / "group_000").glob("[0-9]*"))
 
