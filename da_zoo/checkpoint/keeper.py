@@ -1,6 +1,5 @@
 """Writes and reads the checkpoints of one compiled group of runs, through Orbax."""
 
-import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -69,7 +68,11 @@ class Keeper:
         self._damaged: set[int] = set()
         self._manager = self._open()
         if settings.keep_best is not None:
-            self._scores.update(self._known_scores())
+            try:
+                self._read_scores()
+            except Exception:
+                self._manager.close()  # nobody else will: there is no keeper
+                raise
 
     def _open(self) -> Any:
         import orbax.checkpoint as ocp
@@ -83,15 +86,16 @@ class Keeper:
         )
         return ocp.CheckpointManager(self.folder, options=options)
 
-    def _known_scores(self) -> dict[int, float]:
-        """Of what is there already; a damaged one has none, nor one by other means."""
-        found = {}
+    def _read_scores(self) -> None:
+        """Of what is there already, by the same criterion."""
         for number in self._manager.all_steps():
-            with contextlib.suppress(Exception):
-                criterion, score = self._told(number)["score"]
-                if criterion == self.settings.keep_best:
-                    found[number] = float(score)
-        return found
+            try:
+                scored = self._told(number)["score"]
+            except Exception as error:
+                self._pass_over(number, error)
+                continue
+            if scored is not None and scored[0] == self.settings.keep_best:
+                self._scores[number] = float(scored[1])
 
     def _whole(self, values: np.ndarray) -> jax.Array:
         if self._layout is None:
@@ -211,7 +215,8 @@ class Keeper:
         Raises:
             ValueError: if it is another training's; the differences are named.
         """
-        for number in sorted(self._manager.all_steps(), reverse=True):
+        there = set(self._manager.all_steps()) - self._damaged
+        for number in sorted(there, reverse=True):
             try:
                 told = self._told(number)
             except Exception as error:

@@ -9,6 +9,7 @@ import pytest
 
 from da_zoo import METHODS, Checkpointing
 from da_zoo.checkpoint.faults import is_damage
+from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.json_files import digest
 from tests.checkpoint.orbax_remains import IGNORED, swept  # noqa: F401
@@ -171,6 +172,40 @@ def test_what_a_disk_does_for_a_moment_is_no_damage(tmp_path):
     done = []
     train("source_only", folder, on_metrics=lambda p, d, n, m: done.append(d))
     assert done == [80, 90]
+
+
+def test_scores_that_could_not_be_read_for_a_moment_are_not_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(Scorer, "score", lambda *a: -float(a[2].step))
+    options = {"keep": 1, "best": "infomax"}
+    with pytest.raises(KilledError):
+        train("source_only", tmp_path / "run", on_metrics=dying(4), **options)
+    assert steps_kept(tmp_path / "run") == [20, 60]
+    real = Keeper._told
+
+    def stale(keeper, number):
+        if number == 20:
+            raise OSError(116, "Stale file handle")
+        return real(keeper, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "_told", stale)
+        with pytest.raises(OSError, match="Stale"):
+            train("source_only", tmp_path / "run", **options)
+    result = train("source_only", tmp_path / "run", **options)
+    assert int(result.best.step) == 20
+
+
+@remains
+def test_damaged_ones_lose_their_scores_with_a_word(tmp_path, monkeypatch):
+    monkeypatch.setattr(Scorer, "score", lambda *a: -float(a[2].step))
+    options = {"keep": 1, "best": "infomax"}
+    with pytest.raises(KilledError):
+        train("source_only", tmp_path / "run", on_metrics=dying(4), **options)
+    (tmp_path / "run/group_000/20/told/metadata").write_text("{")
+    with pytest.warns(UserWarning, match="step 20 .* is damaged") as told:
+        result = train("source_only", tmp_path / "run", **options)
+    assert len([one for one in told if "damaged" in str(one.message)]) == 1
+    assert int(result.best.step) == 60
 
 
 @pytest.mark.parametrize(
