@@ -30,7 +30,7 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
     ends = np.rint(np.cumsum(shares) / max(shares.sum(), 1e-12) * steps).astype(int)
     own = np.diff(ends, prepend=0)
     return [
-        int(n) if p.steps is None else p.steps for p, n in zip(recipe, own, strict=True)
+        int(n if p.steps is None else p.steps) for p, n in zip(recipe, own, strict=True)
     ]
 
 

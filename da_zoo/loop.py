@@ -159,8 +159,10 @@ def fit(
             f"key must come from jax.random.key(seed), got {type(key).__name__}"
         )
     check_fit(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
+    # NumPy's integers too, of which a checkpoint's description could not be written.
+    steps, batch_size, seeds = int(steps), int(batch_size), int(seeds)
     if checkpoint is not None:
-        check_checkpointing(checkpoint)
+        checkpoint = check_checkpointing(checkpoint)
     layout = None
     if mesh is not None:
         layout = Layout(check_mesh(mesh, batch_size, seeds_mode), shard_parameters)

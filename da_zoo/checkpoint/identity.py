@@ -75,7 +75,9 @@ def identity(
 
 
 def _plain(value: Any) -> Any:
-    return np.asarray(value, np.float64).tolist()
+    numbers = np.asarray(value, np.float64)
+    told = numbers.tolist()
+    return told if np.isfinite(numbers).all() else str(told)  # JSON has no infinity
 
 
 def data_mark(data: ArrayData) -> dict[str, str]:

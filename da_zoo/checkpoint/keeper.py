@@ -1,5 +1,6 @@
 """Writes and reads the checkpoints of one compiled group of runs, through Orbax."""
 
+import json
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -49,6 +50,9 @@ class Keeper:
         identity: see :mod:`da_zoo.checkpoint.identity`.
         key_impl: of the training's keys.
         layout: where restored arrays go; None means the first device.
+
+    Raises:
+        ValueError: if the identity is no JSON.
     """
 
     def __init__(
@@ -60,6 +64,14 @@ class Keeper:
         layout: Layout | None = None,
     ) -> None:
         self.settings, self.identity = settings, dict(identity)
+        try:
+            json.dumps(self.identity, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            # Now, and not as a warning at every checkpoint that cannot be written.
+            raise ValueError(
+                f"checkpoint: what tells this training from others is no JSON ({error}"
+                "); give fit numbers and texts of Python's own"
+            ) from error
         self._key_impl = key_impl
         self.folder = Path(settings.folder).absolute() / f"group_{unit:03d}"
         self._layout = layout

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from da_zoo.checkpoint.keeper import Position
 from da_zoo.stopping import TrainingStoppedError
 from da_zoo.training_watch import TrainingWatch
@@ -40,7 +42,7 @@ class Saver(NamedTuple):
             position,
             state,
             self.watch.history(),
-            self.watch.finite,
+            np.asarray(self.watch.finite),
             tuple(self.watch.failures),
             score,
         )

@@ -93,6 +93,15 @@ def test_a_number_is_the_same_whatever_its_type(tmp_path):
     assert_same_bits(first.state, again.state)
 
 
+def test_a_number_need_not_be_finite(tmp_path):
+    recipe = recipe_with_hparams(
+        methods.source_only(NETWORK, classes=3), weight_decay=np.inf
+    )
+    first = run(recipe, tmp_path, on_nonfinite="mark")
+    assert (tmp_path / "group_000/4").is_dir()
+    assert_same_bits(first.state, run(recipe, tmp_path, on_nonfinite="mark").state)
+
+
 def test_a_warm_start_need_not_be_traceable(tmp_path):
     def by_numpy(previous, fresh):
         state = inherit(previous, fresh)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -373,6 +375,37 @@ def test_settings_are_checked_before_anything(settings, error, message, tmp_path
     recipe = METHODS["source_only"].factory(NETWORK, classes=3)
     with pytest.raises(error, match=message):
         fit(recipe, small_data(), jax.random.key(0), steps=2, checkpoint=settings)
+
+
+def test_integers_of_numpy_are_integers(tmp_path):
+    ten = np.int64(10)
+    train("source_only", tmp_path / "run", every=ten, keep=ten, steps=20)
+    assert steps_kept(tmp_path / "run") == [10, 20]
+
+
+@pytest.mark.slow
+def test_so_are_those_of_fit(tmp_path):
+    """In a process of its own: here arguments' types are checked on the way."""
+    script = (
+        "import sys, numpy as np\n"
+        "from tests.checkpoint.small import train\n"
+        "for kind in (np.int64, int):\n"
+        "    sizes = {name: kind(2) for name in ('steps', 'batch_size', 'seeds')}\n"
+        "    train('source_only', sys.argv[1], every=kind(1), **sizes)\n"
+    )
+    words = [sys.executable, "-W", "error", "-c", script, str(tmp_path / "run")]
+    subprocess.run(words, check=True)
+    assert steps_kept(tmp_path / "run") == [1, 2]
+
+
+def test_what_no_checkpoint_could_hold_is_refused_before_training(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("da_zoo.loop.identity", lambda *_, **__: {"a": np.int64(1)})
+    seen = []
+    with pytest.raises(ValueError, match="int64 is not JSON"):
+        train("source_only", tmp_path / "run", on_metrics=lambda *a: seen.append(a))
+    assert not seen
 
 
 def test_a_criterion_needs_target_rows(tmp_path):
