@@ -40,7 +40,7 @@ def identity(
         recipe: its phases.
         programs: of :func:`~da_zoo.checkpoint.program_marks.program_marks`.
         lengths: steps of each phase.
-        job: data, keys and options.
+        job: data, keys and options; its name is a label and does not count.
         loop: which kind, for rounding depends on it.
         width: runs per program, for the same reason.
         number: which of the keys, where they are run one by one.
@@ -57,7 +57,6 @@ def identity(
             "hyper-parameters": {k: _plain(v) for k, v in sorted(hparams.items())},
         }
     told: dict[str, Any] = {
-        "method": job.name,
         "batch_size": job.batch_size,
         "phases": phases,
         "on_nonfinite": job.on_nonfinite,

@@ -86,6 +86,12 @@ def test_what_is_no_part_of_the_step_counts_too(pair, tmp_path):
     assert_same_bits(first.state, run(recipe(one), tmp_path).state)
 
 
+def test_a_name_is_a_label(tmp_path):
+    recipe = methods.source_only(NETWORK, classes=3)
+    first = run(recipe, tmp_path, name="monday")
+    assert_same_bits(first.state, run(recipe, tmp_path, name="tuesday").state)
+
+
 def test_a_number_is_the_same_whatever_its_type(tmp_path):
     recipe = methods.source_only(NETWORK, classes=3)
     first = run(recipe_with_hparams(recipe, learning_rate=0.5), tmp_path)

@@ -319,7 +319,7 @@ def test_another_training_is_refused_with_the_difference(change, tmp_path):
 
 def test_another_method_or_network_is_refused(tmp_path):
     train("source_only", tmp_path / "run")
-    with pytest.raises(ValueError, match="method was source_only, is ddc"):
+    with pytest.raises(ValueError, match="of another training: phases"):
         train("ddc", tmp_path / "run")
 
 
