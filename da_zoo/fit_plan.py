@@ -1,6 +1,7 @@
 """How a recipe will be run: steps by phase, the loop, and runs that share a program."""
 
 import warnings
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,9 @@ from da_zoo.job import Job
 from da_zoo.programs import Plan, initialise_function, plan_loop
 from da_zoo.staging import Seeds, place
 from da_zoo.sweep import group_width
-from da_zoo.types import Batch, Phase, Recipe, TrainState
+from da_zoo.types import Batch, Key, Phase, Recipe, TrainState
 
-__all__ = ["phase_steps", "plan_runs", "shapes_of"]
+__all__ = ["first_inputs", "phase_steps", "plan_runs", "shapes_of"]
 
 
 def phase_steps(recipe: Recipe, steps: int) -> list[int]:
@@ -29,7 +30,7 @@ def phase_steps(recipe: Recipe, steps: int) -> list[int]:
     ends = np.rint(np.cumsum(shares) / max(shares.sum(), 1e-12) * steps).astype(int)
     own = np.diff(ends, prepend=0)
     return [
-        int(n) if p.steps is None else p.steps for p, n in zip(recipe, own, strict=True)
+        int(n if p.steps is None else p.steps) for p, n in zip(recipe, own, strict=True)
     ]
 
 
@@ -38,16 +39,21 @@ def shapes_of(phase: Phase, job: Job) -> tuple[TrainState, Batch]:
 
     By way of a jitted function, which remembers its traces from one fit to the next.
     """
-    width = job.key.shape[0] if job.key.ndim else 0
-    one_row = {name: np.zeros(1, int) for name in phase.uses}
-    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
-    key, size = job.key[0] if width else job.key, job.batch_size
+    (key, streams), size = first_inputs(phase, job), job.batch_size
     state = initialise_function(False).eval_shape(
         phase.adapter.init, key, streams, size
     )
     index = jnp.zeros(size, jnp.int32)
     batch = jax.eval_shape(gather_batch, streams, dict.fromkeys(streams, index))
     return state, batch
+
+
+def first_inputs(phase: Phase, job: Job) -> tuple[Key, dict[str, Any]]:
+    """A key and streams as of one seed, for their shapes: inputs of one row alone."""
+    width = job.key.shape[0] if job.key.ndim else 0
+    one_row = {name: np.zeros(1, int) for name in phase.uses}
+    streams = place(job.data, phase.uses, Seeds(width, 0 if width else None), one_row)
+    return job.key[0] if width else job.key, streams
 
 
 def plan_runs(

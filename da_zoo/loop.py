@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from da_zoo.checkpoint.identity import identity, program_marks
+from da_zoo.checkpoint.identity import identity
 from da_zoo.checkpoint.keeper import Keeper
+from da_zoo.checkpoint.program_marks import program_marks
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.checkpoint.settings import (
     Checkpointing,
@@ -158,8 +159,10 @@ def fit(
             f"key must come from jax.random.key(seed), got {type(key).__name__}"
         )
     check_fit(recipe, data, steps, batch_size, seeds, memory, on_nonfinite)
+    # NumPy's integers too, of which a checkpoint's description could not be written.
+    steps, batch_size, seeds = int(steps), int(batch_size), int(seeds)
     if checkpoint is not None:
-        check_checkpointing(checkpoint)
+        checkpoint = check_checkpointing(checkpoint)
     layout = None
     if mesh is not None:
         layout = Layout(check_mesh(mesh, batch_size, seeds_mode), shard_parameters)
@@ -213,9 +216,9 @@ def fit(
         for members, own in groups
         for number in (range(width) if one_by_one else [None])
     ]
-    programs: list[str] = []
+    programs: list[dict[str, str]] = []
     if checkpoint is not None:
-        programs = program_marks(recipe, shapes)  # the same for every group
+        programs = program_marks(recipe, shapes, job)  # the same for every group
         claim_everywhere(Path(checkpoint.folder))
     began = time.perf_counter()
     total = sum(lengths) * len(units)

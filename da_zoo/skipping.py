@@ -20,7 +20,8 @@ def skipping_update(update: Callable[..., Any]) -> Callable[..., Any]:
     """Makes an update keep the old state where the new one, or a metric, is not finite.
 
     Teachers and banks (``extra``) are made of these, and may hold infinities.
-    The step's number goes on, so that the next batch is another one. As loss scaling
+    The step's number goes on, so that the next batch is another one; the metrics of one
+    that was left out are NaN. As loss scaling
     does in mixed precision (Micikevicius et al., 2018, "Mixed Precision Training").
 
     Args:
@@ -44,7 +45,11 @@ def skipping_update(update: Callable[..., Any]) -> Callable[..., Any]:
         for leaf in leaves:
             good &= jnp.isfinite(leaf).all()
         kept = jax.tree.map(lambda a, b: jnp.where(good, a, b), new, state)
-        skipped = (~good).astype(jnp.float32)
-        return kept._replace(step=new.step), metrics | {SKIPPED: skipped}
+        # Also finite ones, where the gradient was not: a mean would take them.
+        told = {
+            name: jnp.where(good, value, jnp.nan) for name, value in metrics.items()
+        }
+        told[SKIPPED] = (~good).astype(jnp.float32)
+        return kept._replace(step=new.step), told
 
     return run

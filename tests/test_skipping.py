@@ -1,9 +1,13 @@
 """Steps that would make a training non-finite: left out, counted, and nothing else."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from da_zoo import ArrayData, NonFiniteLossError
+from da_zoo.skipping import skipping_update
+from da_zoo.types import Batch, TrainState
 from tests.checkpoint.small import assert_same_bits, small_data, train
 
 
@@ -29,9 +33,46 @@ def test_bad_steps_are_left_out_and_counted():
 
 
 def _leaves(tree):
-    import jax
-
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+
+
+def test_metrics_of_steps_left_out_are_nan():
+    """Where the gradient alone is not finite, the loss would pull a mean down."""
+
+    def update(state, batch):
+        def loss_of(w):  # 0 at 0, where its gradient is NaN
+            return jnp.sqrt(jnp.sum(w**2))
+
+        loss, gradient = jax.value_and_grad(loss_of)(state.params["w"])
+        params = {"w": state.params["w"] - gradient}
+        return state._replace(params=params, step=state.step + 1), {"loss": loss}
+
+    def metrics_at(value):
+        state = TrainState(
+            step=jnp.int32(0),
+            total_steps=jnp.float32(1),
+            key=jax.random.key(0),
+            params={"w": jnp.full(2, value)},
+            stats={},
+            opt_state={},
+            extra={},
+            hparams={},
+        )
+        return skipping_update(update)(state, Batch())[1]
+
+    assert {k: float(v) for k, v in metrics_at(3.0).items()} == pytest.approx(
+        {"loss": 18**0.5, "skipped": 0.0}
+    )
+    left_out = metrics_at(0.0)
+    assert np.isnan(left_out["loss"]) and left_out["skipped"] == 1.0
+
+
+def test_all_metrics_of_steps_left_out_are_nan():
+    result = train("source_only", data=poisoned(), on_nonfinite="skip", steps=12)
+    skipped = result.history["source/skipped"] > 0
+    assert skipped.sum() == 2
+    for name in ("source/task_loss", "source/source_loss"):
+        assert np.array_equal(np.isnan(result.history[name]), skipped)
 
 
 def test_where_nothing_is_bad_nothing_changes():

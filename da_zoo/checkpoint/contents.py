@@ -49,7 +49,7 @@ def description(
     history: Mapping[str, np.ndarray],
     finite: np.ndarray,
     failures: tuple[str, ...],
-    score: float | None,
+    score: tuple[str, float] | None,
 ) -> dict[str, Any]:
     """Describes a checkpoint as JSON, with a checksum of the description.
 
@@ -61,7 +61,7 @@ def description(
         history: curves so far; each is stored under a short name.
         finite: of each run.
         failures: so far.
-        score: by which the best is chosen, or None.
+        score: by which the best is chosen, behind its criterion; or None.
     """
     told: dict[str, Any] = {
         "identity": dict(identity),
@@ -79,7 +79,7 @@ def description(
         },
         "finite": np.asarray(finite).tolist(),
         "failures": list(failures),
-        "score": score,
+        "score": None if score is None else list(score),
     }
     return {**told, "content": digest(told)}
 

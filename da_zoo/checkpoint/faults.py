@@ -1,18 +1,35 @@
 """What goes wrong with checkpoints: whose fault it is, and told once, in a line."""
 
 import logging
+import re
 import sys
 from typing import Any
 
 __all__ = ["in_a_line", "is_damage", "quiet_orbax"]
 
 
+_PASSING = re.compile(
+    r"(ABORTED|CANCELLED|DEADLINE_EXCEEDED|INTERNAL|PERMISSION_DENIED"
+    r"|RESOURCE_EXHAUSTED|UNAUTHENTICATED|UNAVAILABLE|UNKNOWN): "
+)
+"""What TensorStore's and XLA's errors begin with, in whatever class of Python's, where
+a disk, a network or memory is at fault, as with EACCES, ESTALE or EIO. A file that is
+missing, cut or altered gives NOT_FOUND, DATA_LOSS, FAILED_PRECONDITION, OUT_OF_RANGE
+or, of INVALID_ARGUMENT, no code at all."""
+
+
 def is_damage(error: Exception) -> bool:
     """Whether a checkpoint itself is at fault, and not memory or a disk for a moment.
 
     What could be read a minute later must not be passed over, and then written over.
+
+    Example:
+        >>> is_damage(ValueError("DATA_LOSS: Error decoding the manifest"))
+        True
+        >>> is_damage(ValueError("PERMISSION_DENIED: Error reading the manifest"))
+        False
     """
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if isinstance(error, MemoryError) or _PASSING.match(str(error)):
         return False
     missing = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
     return isinstance(error, missing) or not isinstance(error, OSError)

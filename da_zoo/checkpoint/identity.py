@@ -1,11 +1,10 @@
 """What a checkpoint is a function of.
 
-A training is taken up only by the same training: the same compiled step (which holds
-network, losses and constants), hyper-parameters, data, keys and lengths. Paths, devices
-and the number of processes do not count.
+A training is taken up only by the same training: the same programs (which hold network,
+losses and constants), hyper-parameters, data, keys and lengths. Paths, devices and the
+number of processes do not count.
 """
 
-import hashlib
 import importlib.metadata
 import zlib
 from typing import Any
@@ -16,33 +15,17 @@ import numpy as np
 from da_zoo.data.arrays import ArrayData
 from da_zoo.data.random_access import fill_rows
 from da_zoo.job import Job
-from da_zoo.step import traced_once
-from da_zoo.types import Batch, Recipe, TrainState
+from da_zoo.types import Recipe
 
-__all__ = ["data_mark", "identity", "program_marks"]
+__all__ = ["data_mark", "identity"]
 
 SAMPLED_ROWS = 256
 """Rows of a pool that are looked at: all of a large one would take too long."""
 
 
-def program_marks(recipe: Recipe, shapes: list[tuple[TrainState, Batch]]) -> list[str]:
-    """Marks each phase's step by its lowered program, constants included.
-
-    Args:
-        recipe: its phases.
-        shapes: state and batch of each phase, as shapes, of one run.
-    """
-    marks = []
-    for phase, (state, batch) in zip(recipe, shapes, strict=True):
-        step: Any = traced_once(phase.adapter.update)
-        text = step.lower(state, batch).as_text()
-        marks.append(hashlib.sha256(text.encode()).hexdigest()[:16])
-    return marks
-
-
 def identity(
     recipe: Recipe,
-    programs: list[str],
+    programs: list[dict[str, str]],
     lengths: list[int],
     job: Job,
     *,
@@ -55,26 +38,25 @@ def identity(
 
     Args:
         recipe: its phases.
-        programs: marks of the phases' steps, of :func:`program_marks`.
+        programs: of :func:`~da_zoo.checkpoint.program_marks.program_marks`.
         lengths: steps of each phase.
-        job: data, keys and options.
+        job: data, keys and options; its name is a label and does not count.
         loop: which kind, for rounding depends on it.
         width: runs per program, for the same reason.
         number: which of the keys, where they are run one by one.
         every: steps between checkpoints.
     """
     phases = {}
-    for phase, program, length in zip(recipe, programs, lengths, strict=True):
+    for phase, marks, length in zip(recipe, programs, lengths, strict=True):
         init: Any = phase.adapter.init
         hparams = getattr(init, "keywords", {}).get("hparams", {})
         phases[phase.name] = {
             "steps": length,
             "streams": sorted(phase.uses),
-            "compiled step": program,
+            **marks,
             "hyper-parameters": {k: _plain(v) for k, v in sorted(hparams.items())},
         }
     told: dict[str, Any] = {
-        "method": job.name,
         "batch_size": job.batch_size,
         "phases": phases,
         "on_nonfinite": job.on_nonfinite,
@@ -92,7 +74,9 @@ def identity(
 
 
 def _plain(value: Any) -> Any:
-    return np.asarray(value, np.float64).tolist()
+    numbers = np.asarray(value, np.float64)
+    told = numbers.tolist()
+    return told if np.isfinite(numbers).all() else str(told)  # JSON has no infinity
 
 
 def data_mark(data: ArrayData) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Writes and reads the checkpoints of one compiled group of runs, through Orbax."""
 
-import contextlib
+import json
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -50,6 +50,9 @@ class Keeper:
         identity: see :mod:`da_zoo.checkpoint.identity`.
         key_impl: of the training's keys.
         layout: where restored arrays go; None means the first device.
+
+    Raises:
+        ValueError: if the identity is no JSON.
     """
 
     def __init__(
@@ -61,6 +64,14 @@ class Keeper:
         layout: Layout | None = None,
     ) -> None:
         self.settings, self.identity = settings, dict(identity)
+        try:
+            json.dumps(self.identity, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            # Now, and not as a warning at every checkpoint that cannot be written.
+            raise ValueError(
+                f"checkpoint: what tells this training from others is no JSON ({error}"
+                "); give fit numbers and texts of Python's own"
+            ) from error
         self._key_impl = key_impl
         self.folder = Path(settings.folder).absolute() / f"group_{unit:03d}"
         self._layout = layout
@@ -69,7 +80,11 @@ class Keeper:
         self._damaged: set[int] = set()
         self._manager = self._open()
         if settings.keep_best is not None:
-            self._scores.update(self._known_scores())
+            try:
+                self._read_scores()
+            except Exception:
+                self._manager.close()  # nobody else will: there is no keeper
+                raise
 
     def _open(self) -> Any:
         import orbax.checkpoint as ocp
@@ -83,13 +98,16 @@ class Keeper:
         )
         return ocp.CheckpointManager(self.folder, options=options)
 
-    def _known_scores(self) -> dict[int, float]:
-        """Of what is there already; a damaged one has none."""
-        found = {}
+    def _read_scores(self) -> None:
+        """Of what is there already, by the same criterion."""
         for number in self._manager.all_steps():
-            with contextlib.suppress(Exception):
-                found[number] = float(self._told(number)["score"])
-        return found
+            try:
+                scored = self._told(number)["score"]
+            except Exception as error:
+                self._pass_over(number, error)
+                continue
+            if scored is not None and scored[0] == self.settings.keep_best:
+                self._scores[number] = float(scored[1])
 
     def _whole(self, values: np.ndarray) -> jax.Array:
         if self._layout is None:
@@ -128,8 +146,11 @@ class Keeper:
 
         arrays = to_arrays(state)
         marks = fingerprints(arrays)
+        scored = None
+        if score is not None and self.settings.keep_best is not None:
+            scored = (self.settings.keep_best, score)
         told = description(
-            self.identity, position, state, marks, history, finite, failures, score
+            self.identity, position, state, marks, history, finite, failures, scored
         )
         curves = {
             short: self._whole(history[curve["name"]])
@@ -206,7 +227,8 @@ class Keeper:
         Raises:
             ValueError: if it is another training's; the differences are named.
         """
-        for number in sorted(self._manager.all_steps(), reverse=True):
+        there = set(self._manager.all_steps()) - self._damaged
+        for number in sorted(there, reverse=True):
             try:
                 told = self._told(number)
             except Exception as error:

@@ -28,5 +28,7 @@ class NewestAndBest:
         good = [step for step in steps if step not in self._damaged]
         stay = set(sorted(good)[-self._keep :])
         if scored := [step for step in good if step in self._scores]:
-            stay.add(max(scored, key=self._scores.__getitem__))
+            # Of equal ones the last, as it is read back: a checkpoint more, after a
+            # signal, must not make another one the best.
+            stay.add(max(scored, key=lambda step: (self._scores[step], step)))
         return [step in stay for step in steps]

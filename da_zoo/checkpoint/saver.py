@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from da_zoo.checkpoint.keeper import Position
 from da_zoo.stopping import TrainingStoppedError
 from da_zoo.training_watch import TrainingWatch
@@ -24,18 +26,23 @@ class Saver(NamedTuple):
         """Keeps a state whose time has come, and the last one before a stop."""
         job = self.watch.job
         signal = job.stop.asked() if job.stop is not None else 0
-        if job.keeper is None or not (signal or job.keeper.due(done, self.length)):
+        if job.keeper is None:
+            return
+        due = job.keeper.due(done, self.length)
+        if not (signal or due):
             return
         finished = self.last and done == self.length
         position = Position(self.start + done, self.number, done, finished)
         score = None
-        if job.scorer is not None and self.last:
+        # One that only a signal brought about is no candidate for the best: a training
+        # that never ended would not have it.
+        if job.scorer is not None and self.last and due:
             score = job.scorer.score(phase.adapter, state, self.watch.seeds)
         job.keeper.save(
             position,
             state,
             self.watch.history(),
-            self.watch.finite,
+            np.asarray(self.watch.finite),
             tuple(self.watch.failures),
             score,
         )

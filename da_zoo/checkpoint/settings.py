@@ -58,8 +58,11 @@ class Checkpointing(NamedTuple):
     stays too, and ``FitResult.best`` is its state. "infomax" or "entropy"."""
 
 
-def check_checkpointing(settings: Checkpointing) -> None:
+def check_checkpointing(settings: Checkpointing) -> Checkpointing:
     """Refuses settings out of range.
+
+    Returns:
+        The same with numbers of Python's own, which JSON can hold.
 
     Raises:
         TypeError: for something else than settings, or a folder that is no path.
@@ -91,6 +94,7 @@ def check_checkpointing(settings: Checkpointing) -> None:
             )
     if settings.keep_best is not None:
         choose(TARGET_LOSSES, settings.keep_best, "checkpoint.keep_best")
+    return settings._replace(every=int(settings.every), keep=int(settings.keep))
 
 
 def claim_everywhere(folder: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from da_zoo.logs.events import is_first_process
 from da_zoo.metrics_log.writer import MetricsWriter, together
 from da_zoo.phases import OnState
+from da_zoo.skipping import SKIPPED
 from da_zoo.types import Phase, TrainState
 
 __all__ = ["Recorder", "recording"]
@@ -43,10 +44,7 @@ class Recorder:
     ) -> None:
         """Takes a chunk, as ``fit(on_metrics=...)`` hands it over."""
         del length
-        means = {
-            name: np.atleast_1d(np.mean(values, axis=-1, dtype=np.float64))
-            for name, values in metrics.items()
-        }
+        means = _means(metrics)
         if not means:  # a phase that trains nothing
             return
         if self._waits:
@@ -85,6 +83,23 @@ class Recorder:
                 for name, values in means.items()
             },
         )
+
+
+def _means(metrics: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Over the steps [..., steps] of a chunk; those left out count as such alone.
+
+    Where none is, NaN stays NaN; a run whose steps were all left out has NaN too.
+    """
+    left_out = metrics.get(SKIPPED)
+    means = {}
+    for name, values in metrics.items():
+        taken = np.ones(values.shape, bool)
+        if left_out is not None and name != SKIPPED:
+            taken = left_out == 0
+        total = np.sum(values, axis=-1, dtype=np.float64, where=taken)
+        with np.errstate(invalid="ignore"):  # 0 / 0
+            means[name] = np.atleast_1d(total / taken.sum(axis=-1))
+    return means
 
 
 @contextmanager

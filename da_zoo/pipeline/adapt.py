@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -189,6 +190,12 @@ def adapt(
         )
         if result.best is not None:
             result = result._replace(state=result.best)
+        elif keep_best is not None:
+            warnings.warn(
+                f"{name}: no checkpoint has a finite score by keep_best={keep_best!r} "
+                "that could be read; the model is the last state",
+                stacklevel=2,
+            )
         models[name] = AdaptedModel.of(one, _bare(result))
         trained.append(look_at(models[name], sides, prepared, result, target_labels))
     notes = (case, *sides.source.notes, *sides.target.notes, *prepared.notes)

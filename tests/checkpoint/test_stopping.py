@@ -1,9 +1,11 @@
 """SIGTERM and SIGINT end a training that keeps checkpoints in good order."""
 
+import contextlib
 import signal
 
 import pytest
 
+from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.stopping import TrainingStoppedError, stop_on_signals
 from tests.checkpoint.small import assert_same_bits, train
 
@@ -64,6 +66,28 @@ def test_a_stop_between_checkpoints_keeps_where_it_was(tmp_path, monkeypatch):
         on_metrics=lambda p, d, n, m: done.append(d),
     )
     assert done == [90]
+
+
+@pytest.mark.parametrize(
+    "score",
+    [lambda step: -abs(step - 60), lambda step: float(step in (40, 80))],
+    ids=["one that a signal brought", "equal ones"],
+)
+def test_a_stop_between_checkpoints_changes_no_best_one(score, tmp_path, monkeypatch):
+    monkeypatch.setattr("da_zoo.feed.CHUNK", 20)
+    monkeypatch.setattr(Scorer, "score", lambda *a: float(score(int(a[2].step))))
+    options = {"every": 40, "keep": 2, "steps": 110, "best": "infomax"}
+    calm = train("source_only", tmp_path / "calm", **options)
+    for stop in (60, 100):
+        with contextlib.suppress(TrainingStoppedError):
+            train(
+                "source_only",
+                tmp_path / "run",
+                on_metrics=signalling(signal.SIGTERM, stop),
+                **options,
+            )
+    again = train("source_only", tmp_path / "run", **options)
+    assert_same_bits(calm.best, again.best)
 
 
 def test_a_signal_in_the_last_steps_is_not_lost(tmp_path):

@@ -47,6 +47,25 @@ def test_a_chunks_mean_is_written_for_each_phase():
         assert "task_loss" in values
 
 
+def test_steps_left_out_are_not_in_a_mean():
+    memory, nan = Memory(), np.nan
+    with recording(memory, {}) as recorder:
+        recorder(
+            "adapt",
+            4,
+            4,
+            {
+                "loss": np.array([[1, nan, 3, nan], [nan] * 4, [1, 2, 3, 6]]),
+                "skipped": np.array([[0, 1, 0, 1], [1] * 4, [0] * 4], float),
+            },
+        )
+        recorder("adapt", 8, 8, {"loss": np.array([1.0, nan])})
+    (_, _, values), (_, _, unskipped) = memory.chunks()
+    assert values["loss"] == pytest.approx({0: 2.0, 1: nan, 2: 3.0}, nan_ok=True)
+    assert values["skipped"] == {0: 0.5, 1: 1.0, 2: 0.0}
+    assert np.isnan(unskipped["loss"][0])
+
+
 @pytest.mark.parametrize(
     "how",
     [

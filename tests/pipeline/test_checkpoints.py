@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.cli import main
 from da_zoo.metrics_log.jsonl import read_metrics
 from da_zoo.pipeline import adapt
@@ -96,6 +97,13 @@ def test_the_best_checkpoint_can_be_the_model(tmp_path):
         return (p * np.log(p + 1e-12)).sum(1).mean()
 
     assert confidence(other) >= confidence(one) - 1e-6
+
+
+def test_no_best_checkpoint_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(Scorer, "score", lambda *_: None)
+    options = OPTIONS | {"baseline": False, "steps": 20, "keep_best": "infomax"}
+    with pytest.warns(UserWarning, match="keep_best='infomax'.*the last state"):
+        adapt(*sides(), out=tmp_path / "model", **options)
 
 
 @pytest.mark.parametrize(
