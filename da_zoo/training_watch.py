@@ -102,7 +102,7 @@ class TrainingWatch:
             good = good & finite.all(axis=tuple(range(first, finite.ndim)))
         if not good.all():
             self._condemn(
-                good,
+                np.asarray(good),
                 f"{self.job.name}: the batch statistics of phase {phase.name!r} are "
                 "not finite; standardise the inputs, or check them for huge values",
             )
@@ -110,7 +110,7 @@ class TrainingWatch:
     def _condemn(self, good: np.ndarray, message: str) -> None:
         if self.job.on_nonfinite != "mark":
             raise NonFiniteLossError(message)
-        healthy = self.finite & good
+        healthy = np.asarray(self.finite & good)
         if (healthy != self.finite).any():
             self.failures.append(message)
         self.finite = healthy
