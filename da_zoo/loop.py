@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 from da_zoo.checkpoint.identity import identity, program_marks
 from da_zoo.checkpoint.keeper import Keeper
+from da_zoo.checkpoint.ownership import refuse_others, refused_everywhere
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.checkpoint.settings import (
     Checkpointing,
@@ -213,10 +214,26 @@ def fit(
         for members, own in groups
         for number in (range(width) if one_by_one else [None])
     ]
-    programs: list[str] = []
+    identities: list[dict[str, Any]] = []
     if checkpoint is not None:
         programs = program_marks(recipe, shapes)  # the same for every group
-        claim_everywhere(Path(checkpoint.folder))
+        # Of all groups: none is to train where another one's checkpoints are refused.
+        identities = [
+            identity(
+                members,
+                programs,
+                lengths,
+                own,
+                loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,
+                width=width,
+                number=number,
+                every=checkpoint.every,
+            )
+            for members, own, number in units
+        ]
+        folder = Path(checkpoint.folder)
+        claim_everywhere(folder)
+        refused_everywhere(lambda: refuse_others(folder, identities))
     began = time.perf_counter()
     total = sum(lengths) * len(units)
     with (
@@ -230,25 +247,12 @@ def fit(
             unit, (members, own, number) = numbered
             own = own._replace(on_metrics=told)
             if checkpoint is not None:
-                mark = identity(
-                    members,
-                    programs,
-                    lengths,
-                    own,
-                    loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,
-                    width=width,
-                    number=number,
-                    every=checkpoint.every,
-                )
-                own = own._replace(
-                    keeper=Keeper(
-                        checkpoint, unit, mark, jax.random.key_impl(key), layout
-                    ),
-                    scorer=Scorer(checkpoint.keep_best, own.data)
-                    if checkpoint.keep_best
-                    else None,
-                    stop=stop,
-                )
+                # The scorer first: it may refuse, and a keeper holds threads.
+                if checkpoint.keep_best:
+                    own = own._replace(scorer=Scorer(checkpoint.keep_best, own.data))
+                mark, kind = identities[unit], jax.random.key_impl(key)
+                keeper = Keeper(checkpoint, unit, mark, kind, layout)
+                own = own._replace(keeper=keeper, stop=stop)
             if layout is not None:
                 members = _with_updates(members, partial(sharded_update, layout=layout))
             with own.keeper or nullcontext():
