@@ -1,5 +1,6 @@
 """``fit``: trains a recipe, a sweep's points and seeds together, in the right loop."""
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -242,10 +243,11 @@ def fit(
         telling_losses(name, checkpoint and checkpoint.folder),
     ):
         told = one_at_a_time(tell or on_metrics)
+        ended = threading.Event()
 
         def train(numbered: tuple[int, tuple[Recipe, Job, int | None]]) -> Trained:
             unit, (members, own, number) = numbered
-            own = own._replace(on_metrics=told)
+            own = own._replace(on_metrics=told, ended=ended)
             if checkpoint is not None:
                 # The scorer first: it may refuse, and a keeper holds threads.
                 if checkpoint.keep_best:
@@ -258,7 +260,7 @@ def fit(
             with own.keeper or nullcontext():
                 return run_phases(members, lengths, own, plan, Seeds(width, number))
 
-        trained = side_by_side(train, list(enumerate(units)), threads)
+        trained = side_by_side(train, list(enumerate(units)), threads, ended)
     if one_by_one:
         trained = [stacked(trained)]
     whole = joined(trained, tuple(map(len, axes.values()))) if axes else trained[0]

@@ -183,6 +183,7 @@ def _run_phase(
     for (done, stop), (streams, indices) in zip(
         bounds, feed.chunks(bounds), strict=True
     ):
+        watch.job.give_up()
         if refreshing and done % epoch == 0:
             function = refresh_function(phase.adapter.refresh, feed.grouped)
             seen = (state, streams, feed.own_rows())
