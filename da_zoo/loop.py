@@ -40,7 +40,7 @@ from da_zoo.progress import training_bar
 from da_zoo.requirements import check_fit
 from da_zoo.sharding import Layout, check_mesh, sharded_update
 from da_zoo.skipping import skipping_update
-from da_zoo.stopping import stop_on_signals
+from da_zoo.stopping import refuse_to_go_on, stop_on_signals
 from da_zoo.sweep import (
     GROUP_MEMORY,
     SweepLike,
@@ -239,7 +239,6 @@ def fit(
     total = sum(lengths) * len(units)
     with (
         training_bar(name, total, on_metrics) if progress else nullcontext() as tell,
-        stop_on_signals(checkpoint is not None) as stop,
         telling_losses(name, checkpoint and checkpoint.folder),
     ):
         told = one_at_a_time(tell or on_metrics)
@@ -260,7 +259,12 @@ def fit(
             with own.keeper or nullcontext():
                 return run_phases(members, lengths, own, plan, Seeds(width, number))
 
-        trained = side_by_side(train, list(enumerate(units)), threads, ended)
+        with stop_on_signals(checkpoint is not None) as stop:
+            trained = side_by_side(train, list(enumerate(units)), threads, ended)
+        # A signal may have come while the last checkpoint was written. Looked at when
+        # signals are given back, so that none comes between.
+        if checkpoint is not None:
+            refuse_to_go_on(stop, name, checkpoint.folder)
     if one_by_one:
         trained = [stacked(trained)]
     whole = joined(trained, tuple(map(len, axes.values()))) if axes else trained[0]
