@@ -52,7 +52,8 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
 
     Raises:
         OSError: if it cannot be written.
-        TypeError: if the method keeps something beside arrays in its state.
+        TypeError: if the method keeps something beside arrays in its state, or its spec
+            holds what JSON does not; nothing is replaced then.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +65,6 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         return [name]
 
     tree = encode_tree({part: getattr(model.state, part) for part in PARTS}, place)
-    description = folder / "model.json"
-    description.unlink(missing_ok=True)
-    write_arrays(folder / "weights.safetensors", arrays, {"format": FORMAT})
     told = {
         "format": FORMAT,
         "weights": hash_arrays(arrays),
@@ -74,7 +72,12 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         "tree": tree,
     }
     told["content"] = digest(told)
-    write_whole(description, json.dumps(told, allow_nan=False, indent=1))
+    # As text before anything is replaced: what JSON cannot hold costs no model.
+    text = json.dumps(told, allow_nan=False, indent=1)
+    description = folder / "model.json"
+    description.unlink(missing_ok=True)
+    write_arrays(folder / "weights.safetensors", arrays, {"format": FORMAT})
+    write_whole(description, text)
     return folder
 
 

@@ -1,0 +1,36 @@
+"""Whether a model will be one that can be kept, said before it is trained."""
+
+import json
+
+from da_zoo.pipeline.model import Spec
+
+__all__ = ["check_storable"]
+
+
+def check_storable(spec: Spec) -> None:
+    """Refuses a spec whose model could not be saved.
+
+    Args:
+        spec: of a model that is not trained yet.
+
+    Raises:
+        ValueError: naming what JSON does not hold.
+
+    Example:
+        >>> nothing = Spec(*[None] * len(Spec._fields))
+        >>> check_storable(nothing._replace(network_options={"hidden": {8}}))
+        Traceback (most recent call last):
+        ...
+        ValueError: hidden={8} cannot be kept in model.json: give numbers, texts, \
+lists of such or None
+    """
+    for field, value in spec._asdict().items():
+        named = value.items() if isinstance(value, dict) else [(field, value)]
+        for name, one in named:
+            try:
+                json.dumps(one, allow_nan=False)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{name}={one!r:.200} cannot be kept in model.json: give numbers, "
+                    "texts, lists of such or None"
+                ) from None
