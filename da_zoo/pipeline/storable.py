@@ -3,18 +3,20 @@
 import json
 
 from da_zoo.pipeline.model import Spec
+from da_zoo.pipeline.saved import spec_of
 
 __all__ = ["check_storable"]
 
 
 def check_storable(spec: Spec) -> None:
-    """Refuses a spec whose model could not be saved.
+    """Refuses a spec whose model could not be saved, or not be loaded again.
 
     Args:
         spec: of a model that is not trained yet.
 
     Raises:
-        ValueError: naming what JSON does not hold.
+        ValueError: naming what JSON does not hold, or what is beyond the limits of
+            :func:`da_zoo.load`, which takes models from strangers.
 
     Example:
         >>> nothing = Spec(*[None] * len(Spec._fields))
@@ -34,3 +36,10 @@ lists of such or None
                     f"{name}={one!r:.200} cannot be kept in model.json: give numbers, "
                     "texts, lists of such or None"
                 ) from None
+    try:
+        spec_of(json.loads(json.dumps(spec._asdict())))
+    except ValueError as error:
+        raise ValueError(
+            f"a model of {spec.method} on these rows could be saved, but not be loaded "
+            f"again: {error}; make that smaller"
+        ) from None

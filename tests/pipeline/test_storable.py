@@ -1,5 +1,7 @@
 """What cannot be kept is refused before training, and costs no model on the disk."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -52,19 +54,21 @@ def test_a_description_that_is_no_json_replaces_nothing(tmp_path):
     assert {p.name: p.read_bytes() for p in tmp_path.glob("[mw]*.*")} == before
 
 
-def test_what_json_cannot_hold_is_refused_before_training(tmp_path):
-    trained = []
-
-    class Writer:
-        def start(self, run):
-            trained.append(run)
-
-        def write(self, *_):
-            pass
-
-        def close(self):
-            pass
-
-    with pytest.raises(ValueError, match=r"kernel=.* cannot be kept in model.json"):
-        adapt((x, y), x + 1, writers=[Writer()], **FAST, reading={"kernel": {1}})
-    assert not trained
+@pytest.mark.parametrize(
+    ("options", "limit", "message"),
+    [
+        ({"reading": {"kernel": {1}}}, {}, "kernel=.1. cannot be kept"),
+        ({}, {"limits.LARGEST_ROW": 3}, "loaded again: its rows of shape .4. have"),
+        ({}, {"limits.LARGEST_WIDTH": 7}, "loaded again: its network's hidden is 8"),
+        ({}, {"saved.MOST_SOURCES": 0}, "loaded again: its sources must be"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_before_training(
+    options, limit, message, monkeypatch
+):
+    for name, value in limit.items():
+        monkeypatch.setattr(f"da_zoo.pipeline.{name}", value)
+    module = sys.modules["da_zoo.pipeline.adapt"]  # the package's name is a function's
+    monkeypatch.setattr(module, "train", lambda *a, **k: pytest.fail("it trained"))
+    with pytest.raises(ValueError, match=message):
+        adapt((x, y), x + 1, **FAST, **options)
