@@ -207,6 +207,7 @@ def _run_phase(
         }
         history = {k: values[..., : stop - done] for k, values in history.items()}
         watch.record(phase, done, stop, length, history)
+        watch.judge_skipping(phase, stop, length, history, state)
         watch.job.show(phase, stop, state, watch.seeds)
         if stop == length:  # before it is kept: a phase that failed is never taken up
             watch.judge_state(phase, state)

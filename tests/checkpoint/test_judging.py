@@ -19,7 +19,10 @@ def huge(scale, *, source=1.0):
 def test_a_phase_without_a_step_is_refused_again_and_again(tmp_path):
     options = {"data": huge(1.0, source=1e25), "on_nonfinite": "skip", "steps": 40}
     for _ in range(2):
-        with pytest.raises(NonFiniteLossError, match="every step of phase 'source'"):
+        with (
+            pytest.warns(UserWarning, match="10 steps .* were all left out"),
+            pytest.raises(NonFiniteLossError, match="every step of phase 'source'"),
+        ):
             train("shot", tmp_path / "run", every=10, **options)
 
 
