@@ -6,6 +6,7 @@ a mesh over all devices. A process holds the rows and devices of its own host.
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -25,6 +26,10 @@ EXIT_LOST = 75
 LOST = ("UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "Gloo", "NCCL", "onnection")
 """What XLA's errors hold where communication failed: others are of the program, and
 would come again."""
+
+
+RAISERS = ("jax", "jaxlib", "orbax", "da_zoo")
+"""Packages that XLA's errors come out of; ours, as JAX hides its frames."""
 
 
 class ProcessLostError(RuntimeError):
@@ -136,10 +141,10 @@ def telling_losses(what: str, folder: object = None) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:  # XLA's come as its own type, ValueError or RuntimeError
-        text = str(error)
-        if jax.process_count() == 1 or not any(word in text for word in LOST):
+    except Exception as error:
+        if jax.process_count() == 1 or not _is_loss(error):
             raise
+        text = str(error)
         then = (
             "there is no checkpoint: training begins anew"
             if folder is None
@@ -150,3 +155,21 @@ def telling_losses(what: str, folder: object = None) -> Iterator[None]:
             f"process {jax.process_index()} of {jax.process_count()} training {what} "
             f"has lost another one ({text.splitlines()[0][:200]}); {then}"
         ) from error
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether communication between processes failed, and not a callback's own.
+
+    XLA's errors come as its own type, or as plain ValueErrors and RuntimeErrors: those
+    count where they were raised by a call into JAX.
+    """
+    if not any(word in str(error) for word in LOST):
+        return False
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        return True
+    if type(error) not in (ValueError, RuntimeError):
+        return False
+    raiser = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        raiser = str(frame.f_globals.get("__name__", ""))
+    return raiser.partition(".")[0] in RAISERS

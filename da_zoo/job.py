@@ -1,5 +1,6 @@
 """What a group of runs is trained on and how, and what it leaves."""
 
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,10 +15,14 @@ from da_zoo.staging import Seeds
 from da_zoo.stopping import Stop
 from da_zoo.types import Key, Phase, TrainState
 
-__all__ = ["Job", "OnMetrics", "OnState", "Trained"]
+__all__ = ["GivenUpError", "Job", "OnMetrics", "OnState", "Trained"]
 
 OnMetrics = Callable[[str, int, int, dict[str, np.ndarray]], None]
 OnState = Callable[[Phase, int, TrainState, np.ndarray], None]
+
+
+class GivenUpError(RuntimeError):
+    """A group of runs ended early, for another one has failed; that error is told."""
 
 
 class Job(NamedTuple):
@@ -41,8 +46,22 @@ class Job(NamedTuple):
     """What ranks them."""
     stop: Stop | None = None
     """Asked at the end of each chunk."""
+    ended: threading.Event | None = None
+    """Set where another group's error has ended the whole training."""
     layout: Layout | None = None
     """Where arrays lie, on several devices."""
+
+    def give_up(self) -> None:
+        """Ends a group whose result nobody waits for; its checkpoints stay.
+
+        Not after a signal: each group then ends in a checkpoint of its own.
+
+        Raises:
+            GivenUpError: if another group of the same training has failed.
+        """
+        signal = self.stop is not None and self.stop.number
+        if self.ended is not None and self.ended.is_set() and not signal:
+            raise GivenUpError(f"{self.name}: another group of runs has failed")
 
     def show(self, phase: Phase, done: int, state: TrainState, seeds: Seeds) -> None:
         """Hands a state out, with a leading axis of one where it has none."""

@@ -1,5 +1,6 @@
 """``fit``: trains a recipe, a sweep's points and seeds together, in the right loop."""
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,6 +14,7 @@ from jax.sharding import Mesh
 
 from da_zoo.checkpoint.identity import identity
 from da_zoo.checkpoint.keeper import Keeper
+from da_zoo.checkpoint.ownership import refuse_others, refused_everywhere
 from da_zoo.checkpoint.program_marks import program_marks
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.checkpoint.settings import (
@@ -39,7 +41,7 @@ from da_zoo.progress import training_bar
 from da_zoo.requirements import check_fit
 from da_zoo.sharding import Layout, check_mesh, sharded_update
 from da_zoo.skipping import skipping_update
-from da_zoo.stopping import stop_on_signals
+from da_zoo.stopping import refuse_to_go_on, stop_on_signals
 from da_zoo.sweep import (
     GROUP_MEMORY,
     SweepLike,
@@ -216,48 +218,56 @@ def fit(
         for members, own in groups
         for number in (range(width) if one_by_one else [None])
     ]
-    programs: list[dict[str, str]] = []
+    identities: list[dict[str, Any]] = []
     if checkpoint is not None:
         programs = program_marks(recipe, shapes, job)  # the same for every group
-        claim_everywhere(Path(checkpoint.folder))
+        # Of all groups: none is to train where another one's checkpoints are refused.
+        identities = [
+            identity(
+                members,
+                programs,
+                lengths,
+                own,
+                loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,
+                width=width,
+                number=number,
+                every=checkpoint.every,
+            )
+            for members, own, number in units
+        ]
+        folder = Path(checkpoint.folder)
+        claim_everywhere(folder)
+        refused_everywhere(lambda: refuse_others(folder, identities))
     began = time.perf_counter()
     total = sum(lengths) * len(units)
     with (
         training_bar(name, total, on_metrics) if progress else nullcontext() as tell,
-        stop_on_signals(checkpoint is not None) as stop,
         telling_losses(name, checkpoint and checkpoint.folder),
     ):
         told = one_at_a_time(tell or on_metrics)
+        ended = threading.Event()
 
         def train(numbered: tuple[int, tuple[Recipe, Job, int | None]]) -> Trained:
             unit, (members, own, number) = numbered
-            own = own._replace(on_metrics=told)
+            own = own._replace(on_metrics=told, ended=ended)
             if checkpoint is not None:
-                mark = identity(
-                    members,
-                    programs,
-                    lengths,
-                    own,
-                    loop="+".join(plan) if Seeds(width, number).grouped else plan.loop,
-                    width=width,
-                    number=number,
-                    every=checkpoint.every,
-                )
-                own = own._replace(
-                    keeper=Keeper(
-                        checkpoint, unit, mark, jax.random.key_impl(key), layout
-                    ),
-                    scorer=Scorer(checkpoint.keep_best, own.data)
-                    if checkpoint.keep_best
-                    else None,
-                    stop=stop,
-                )
+                # The scorer first: it may refuse, and a keeper holds threads.
+                if checkpoint.keep_best:
+                    own = own._replace(scorer=Scorer(checkpoint.keep_best, own.data))
+                mark, kind = identities[unit], jax.random.key_impl(key)
+                keeper = Keeper(checkpoint, unit, mark, kind, layout)
+                own = own._replace(keeper=keeper, stop=stop)
             if layout is not None:
                 members = _with_updates(members, partial(sharded_update, layout=layout))
             with own.keeper or nullcontext():
                 return run_phases(members, lengths, own, plan, Seeds(width, number))
 
-        trained = side_by_side(train, list(enumerate(units)), threads)
+        with stop_on_signals(checkpoint is not None) as stop:
+            trained = side_by_side(train, list(enumerate(units)), threads, ended)
+        # A signal may have come while the last checkpoint was written. Looked at when
+        # signals are given back, so that none comes between.
+        if checkpoint is not None:
+            refuse_to_go_on(stop, name, checkpoint.folder)
     if one_by_one:
         trained = [stacked(trained)]
     whole = joined(trained, tuple(map(len, axes.values()))) if axes else trained[0]

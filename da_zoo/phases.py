@@ -101,8 +101,10 @@ def run_phases(
                 continue
             state, done = resumed.state, resumed.position.done
             watch.restore(resumed)
-            if done == length and number < len(recipe) - 1:
-                continue
+            if done == length:  # kept by a version that judged a phase after that
+                watch.judge_state(phase, state)
+                if number < len(recipe) - 1:
+                    continue
         feed, function, own = begin(number)
         if job.keeper is not None:
             shapes[number] = function.eval_shape(*own, job.batch_size)
@@ -124,7 +126,6 @@ def run_phases(
         last = number == len(recipe) - 1
         saver = Saver(number, sum(lengths[:number]), length, last, watch)
         state = _run_phase(phase, length, plan, state, feed, watch, saver, done)
-        watch.judge_state(phase, state)
     if state is None:
         raise ValueError("a recipe must have at least one phase")
     jax.block_until_ready(state)
@@ -182,6 +183,7 @@ def _run_phase(
     for (done, stop), (streams, indices) in zip(
         bounds, feed.chunks(bounds), strict=True
     ):
+        watch.job.give_up()
         if refreshing and done % epoch == 0:
             function = refresh_function(phase.adapter.refresh, feed.grouped)
             seen = (state, streams, feed.own_rows())
@@ -205,8 +207,12 @@ def _run_phase(
         }
         history = {k: values[..., : stop - done] for k, values in history.items()}
         watch.record(phase, done, stop, length, history)
+        watch.judge_skipping(phase, stop, length, history, state)
         watch.job.show(phase, stop, state, watch.seeds)
+        if stop == length:  # before it is kept: a phase that failed is never taken up
+            watch.judge_state(phase, state)
         saver.save(phase, stop, state)
     if not length:
+        watch.judge_state(phase, state)
         saver.save(phase, 0, state)
     return state

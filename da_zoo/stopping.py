@@ -9,7 +9,7 @@ from types import FrameType
 import jax
 import numpy as np
 
-__all__ = ["Stop", "TrainingStoppedError", "stop_on_signals"]
+__all__ = ["Stop", "TrainingStoppedError", "refuse_to_go_on", "stop_on_signals"]
 
 
 class TrainingStoppedError(RuntimeError):
@@ -79,3 +79,27 @@ def stop_on_signals(active: bool) -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def refuse_to_go_on(stop: Stop, name: str, folder: object) -> None:
+    """Ends a training that is done, where a stop was asked for as it ended.
+
+    What its caller does next is not to begin.
+
+    Args:
+        stop: of :func:`stop_on_signals`.
+        name: of what was trained.
+        folder: of its checkpoints.
+
+    Raises:
+        TrainingStoppedError: if a stop was asked for.
+
+    Example:
+        >>> refuse_to_go_on(Stop(), "dann", "run")
+    """
+    if number := stop.asked():
+        raise TrainingStoppedError(
+            f"{name}: stopped by signal {number} after its last step; the same call or "
+            f"command goes on from the checkpoint in '{folder}'",
+            number,
+        )

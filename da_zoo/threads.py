@@ -7,7 +7,7 @@ small network one core, so threads that each run a program of their own add up.
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -40,9 +40,20 @@ def worker_count(workers: int | None) -> int:
 
 
 def side_by_side(
-    function: Callable[[Item], Result], items: Sequence[Item], threads: int
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int,
+    ended: threading.Event | None = None,
 ) -> list[Result]:
     """Maps a function, ``threads`` at a time; an error cancels what has not begun.
+
+    Args:
+        function: of one item.
+        items: to map.
+        threads: at a time.
+        ended: set at the first error, or an interrupt of the caller: a function that
+            looks at it can give up, for nobody waits for its result. What it raises
+            then is not told, but what came first.
 
     Example:
         >>> side_by_side(lambda x: 2 * x, [1, 2, 3], 2)
@@ -50,13 +61,30 @@ def side_by_side(
     """
     if threads == 1 or len(items) == 1:
         return [function(item) for item in items]
-    with ThreadPoolExecutor(min(threads, len(items)), "fit") as pool:
-        futures = [pool.submit(function, item) for item in items]
+    over = threading.Event() if ended is None else ended
+    errors: list[BaseException] = []
+
+    def watched(item: Item) -> Result:
         try:
-            return [future.result() for future in futures]
+            return function(item)
+        except BaseException as error:
+            errors.append(error)  # before the others hear of it: the first is the cause
+            over.set()
+            raise
+
+    with ThreadPoolExecutor(min(threads, len(items)), "fit") as pool:
+        futures = [pool.submit(watched, item) for item in items]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            over.set()
+            raise
         finally:
             for future in futures:
                 future.cancel()
+    if errors:
+        raise errors[0]
+    return [future.result() for future in futures]
 
 
 def one_at_a_time(function: Callable[..., Any] | None) -> Callable[..., Any] | None:

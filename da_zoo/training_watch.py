@@ -1,9 +1,11 @@
 """History, compile time and health of a training, while its phases run."""
 
 import time
+import warnings
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from da_zoo.checkpoint.keeper import Resumed
@@ -14,6 +16,9 @@ from da_zoo.staging import Seeds
 from da_zoo.types import Phase, TrainState
 
 __all__ = ["NonFiniteLossError", "TrainingWatch"]
+
+
+SCALE = "standardise the inputs, or check them and the first weights for huge values"
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -31,6 +36,7 @@ class TrainingWatch:
         self.parts: dict[str, list[np.ndarray]] = {}
         self.finite = np.ones(seeds.width if seeds.grouped else (), bool)
         self.failures: list[str] = []
+        self.told_of_skipping: set[str] = set()
 
     def compile(self, function: Any, *args: Any, static: tuple[Any, ...] = ()) -> Any:
         """Compiles a jitted function, on its own clock."""
@@ -80,6 +86,60 @@ class TrainingWatch:
         )
         self._condemn(np.asarray(good.all(axis=-1)), message)
 
+    def judge_skipping(
+        self,
+        phase: Phase,
+        done: int,
+        length: int,
+        metrics: dict[str, np.ndarray],
+        state: TrainState,
+    ) -> None:
+        """Looks at the first chunk of a phase of which every step was left out.
+
+        Args:
+            phase: that trains.
+            done: its steps so far.
+            length: all of them.
+            metrics: of the chunk.
+            state: after it.
+
+        Raises:
+            NonFiniteLossError: if no run has a finite state, and so none ever trains.
+        """
+        skipped = metrics.get(SKIPPED)
+        if skipped is None or phase.name in self.told_of_skipping:
+            return
+        left_out, steps = np.asarray(skipped.all(axis=-1)), skipped.shape[-1]
+        if not left_out.any() or steps == length:  # of a whole phase, judge_state tells
+            return
+        self.told_of_skipping.add(phase.name)
+        trained = (state.params, state.stats, state.opt_state)
+        if left_out.all() and not self._finite_runs(trained).any():
+            self._condemn(
+                np.zeros(self.finite.shape, bool),
+                f"{self.job.name}: phase {phase.name!r} begins with weights, "
+                "statistics or an optimiser state that are not finite, so that every "
+                f"step would be left out; {SCALE}",
+            )
+        which = f"{left_out.sum()} of {left_out.size} runs" if left_out.ndim else "it"
+        warnings.warn(
+            f"{self.job.name}: the last {steps} steps to step {done} of {length} of "
+            f"phase {phase.name!r} were all left out for {which}, whose loss or "
+            f"gradient was not finite; {SCALE}",
+            stacklevel=2,
+        )
+
+    def _finite_runs(self, tree: Any) -> np.ndarray:
+        """Of which runs all numbers of a state are finite."""
+        first = 1 if self.seeds.grouped else 0
+        good = np.ones(self.finite.shape, bool)
+        for leaf in jax.tree.leaves(tree):
+            if jnp.issubdtype(leaf.dtype, jnp.floating):
+                # Where the leaf lies: it may be spread over several hosts.
+                finite = jnp.isfinite(leaf).all(axis=tuple(range(first, leaf.ndim)))
+                good = good & np.asarray(finite)
+        return np.asarray(good)
+
     def judge_state(self, phase: Phase, state: TrainState) -> None:
         """Looks at what no chunk's metrics tell: steps left out, statistics alone."""
         skipped = self.parts.get(f"{phase.name}/{SKIPPED}")
@@ -89,17 +149,11 @@ class TrainingWatch:
                 self._condemn(
                     np.asarray(~left_out),
                     f"{self.job.name}: every step of phase {phase.name!r} was left "
-                    "out, for its loss or its gradient was not finite; standardise the "
-                    "inputs, or check them and the first weights for huge values",
+                    f"out, for its loss or its gradient was not finite; {SCALE}",
                 )
         if any(name.startswith(f"{phase.name}/") for name in self.parts):
             return
-        first = 1 if self.seeds.grouped else 0
-        good = np.ones(self.finite.shape, bool)
-        for leaf in jax.tree.leaves(state.stats):
-            # A copy: the next phase may be given the buffer for good.
-            finite = np.isfinite(np.array(leaf))
-            good = good & finite.all(axis=tuple(range(first, finite.ndim)))
+        good = self._finite_runs(state.stats)
         if not good.all():
             self._condemn(
                 good,
@@ -110,7 +164,7 @@ class TrainingWatch:
     def _condemn(self, good: np.ndarray, message: str) -> None:
         if self.job.on_nonfinite != "mark":
             raise NonFiniteLossError(message)
-        healthy = self.finite & good
+        healthy = np.asarray(self.finite & good)
         if (healthy != self.finite).any():
             self.failures.append(message)
         self.finite = healthy

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from da_zoo import ArrayData, NonFiniteLossError
+from da_zoo import ArrayData, NonFiniteLossError, fit
+from da_zoo.methods import METHODS
 from da_zoo.skipping import skipping_update
 from da_zoo.types import Batch, TrainState
-from tests.checkpoint.small import assert_same_bits, small_data, train
+from tests.checkpoint.small import NETWORK, assert_same_bits, small_data, train
 
 
 def poisoned():
@@ -103,3 +104,49 @@ def test_where_every_step_is_bad_nothing_was_trained():
             on_nonfinite="skip",
             steps=10,
         )
+
+
+def chunks_of_a_tuned_one(warm_start, error, **options):
+    """Trains twice, the second time from what ``warm_start`` makes; counts chunks."""
+    (source,) = METHODS["source_only"].factory(NETWORK, classes=3)
+    seen = []
+    with pytest.raises(NonFiniteLossError, match=error):
+        fit(
+            (source, source._replace(name="tuned", warm_start=warm_start)),
+            small_data(),
+            jax.random.key(0),
+            steps=1600,
+            batch_size=16,
+            on_nonfinite="skip",
+            on_metrics=lambda phase, done, n, m: seen.append((phase, done)),
+            **options,
+        )
+    return [done for phase, done in seen if phase == "tuned"]
+
+
+def times(number):
+    """A warm start from the weights before, times a number (for each run)."""
+
+    def warm_start(old, fresh):
+        def scaled(leaf):
+            return leaf * np.reshape(number, (-1, *[1] * (leaf.ndim - 1)))
+
+        return fresh._replace(params=jax.tree.map(scaled, old.params))
+
+    return warm_start
+
+
+def test_from_weights_that_are_not_finite_no_100_000_steps_are_left_out():
+    done = chunks_of_a_tuned_one(times(np.float32("nan")), "begins with weights")
+    assert done == [200]
+
+
+def test_steps_that_one_run_leaves_out_are_told_at_once():
+    with pytest.warns(
+        UserWarning, match=r"200 steps to step 200 of 800 .* for 1 of 2 runs"
+    ) as told:
+        done = chunks_of_a_tuned_one(
+            times(np.float32([1.0, "nan"])), "every step", seeds=2, workers=1
+        )
+    assert done == [200, 400, 600, 800]
+    assert len(told) == 1

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import jax
 import numpy as np
@@ -77,9 +78,36 @@ def test_errors_stop_what_has_not_begun():
         begun.append(number)
         raise KeyError(number)
 
-    with pytest.raises(KeyError, match="0"):
+    with pytest.raises(KeyError):
         side_by_side(function, list(range(200)), 2)
     assert len(begun) < 200
+
+
+def test_the_first_error_ends_what_looks_for_it_and_is_told():
+    ended, begun = threading.Event(), threading.Barrier(2)
+
+    def function(number):
+        begun.wait(10)
+        if number == 1:
+            raise KeyError(number)
+        assert ended.wait(10)
+        raise RuntimeError("given up")
+
+    with pytest.raises(KeyError, match="1"):
+        side_by_side(function, [0, 1], 2, ended)
+
+
+def test_a_group_that_fails_ends_the_others_between_chunks():
+    seen = []
+
+    def on_metrics(phase, done, length, metrics):
+        seen.append(done)
+        time.sleep(0.05)
+
+    sweep = [{"learning_rate": 0.01}, {"learning_rate": 1e30}]
+    with pytest.raises(NonFiniteLossError, match="learning_rate"):
+        train(2, steps=6000, sweep=sweep, on_metrics=on_metrics)
+    assert len(seen) < 20  # of 30
 
 
 def test_worker_count():

@@ -4,7 +4,6 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,8 +19,8 @@ from da_zoo.checkpoint.contents import (
     checked_history,
     description,
 )
-from da_zoo.checkpoint.differences import differences
 from da_zoo.checkpoint.faults import in_a_line, is_damage, quiet_orbax
+from da_zoo.checkpoint.ownership import group_folder, refuse_another
 from da_zoo.checkpoint.retention import NewestAndBest
 from da_zoo.checkpoint.settings import Checkpointing
 from da_zoo.checkpoint.state_arrays import (
@@ -73,7 +72,7 @@ class Keeper:
                 "); give fit numbers and texts of Python's own"
             ) from error
         self._key_impl = key_impl
-        self.folder = Path(settings.folder).absolute() / f"group_{unit:03d}"
+        self.folder = group_folder(settings.folder, unit)
         self._layout = layout
         self._told_of_failure = False
         self._scores: dict[int, float] = {}
@@ -234,12 +233,7 @@ class Keeper:
             except Exception as error:
                 self._pass_over(number, error)
                 continue
-            if found := differences(told["identity"], self.identity):
-                raise ValueError(
-                    f"'{self.folder.parent}' has checkpoints of another training: "
-                    f"{'; '.join(found[:6])}. Name another folder, or give back what "
-                    "it was started with"
-                )
+            refuse_another(self.folder.parent, told["identity"], self.identity)
             try:
                 return self._read(number, told, structure)
             except Exception as error:

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from da_zoo.checkpoint.criteria import TARGET_LOSSES
+from da_zoo.checkpoint.ownership import refused_everywhere
 from da_zoo.json_files import read_json
 from da_zoo.naming import choose
 from da_zoo.whole_files import write_whole
@@ -25,10 +25,6 @@ __all__ = [
 MARKER = "da_zoo_checkpoints.json"
 FORMAT = 1
 """Of what lies in the folder; another one is refused."""
-
-
-TOLD = 2000
-"""Bytes of a refusal that processes tell each other."""
 
 
 class Checkpointing(NamedTuple):
@@ -106,20 +102,7 @@ def claim_everywhere(folder: Path) -> None:
     Raises:
         ValueError: see :func:`claim_folder`.
     """
-    refusal = ""
-    if jax.process_index() == 0:
-        try:
-            claim_folder(folder)
-        except ValueError as error:
-            refusal = str(error)
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        text = np.frombuffer(refusal.encode()[:TOLD].ljust(TOLD), np.uint8)
-        heard = np.asarray(multihost_utils.broadcast_one_to_all(text), np.uint8)
-        refusal = heard.tobytes().decode(errors="replace").rstrip()
-    if refusal:
-        raise ValueError(refusal)
+    refused_everywhere(lambda: claim_folder(folder))
 
 
 def claim_folder(folder: Path) -> None:

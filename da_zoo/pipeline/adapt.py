@@ -23,6 +23,7 @@ from da_zoo.pipeline.prepare import Prepared, prepare
 from da_zoo.pipeline.report import Trained, write_report
 from da_zoo.pipeline.saved import read_spec, save
 from da_zoo.pipeline.sides import Sides, read_sides
+from da_zoo.pipeline.storable import check_storable
 from da_zoo.pipeline.train import Wishes, look_at, make_spec, train
 from da_zoo.pipeline.validators import Checks
 from da_zoo.registry import MethodSpec, hyperparameter_names
@@ -166,7 +167,9 @@ def adapt(
         for name in [*names, method]
     }
     for one in specs.values():
-        recipe_of(one)  # whatever is wrong with it is said before anything is trained
+        # Whatever is wrong with it is said before anything is trained.
+        recipe_of(one)
+        check_storable(one)
     if out is not None:
         begun = checkpoint_every is not None and (Path(out) / CHECKPOINTS).is_dir()
         writers = [JsonlWriter(Path(out) / METRICS, append=begun), *writers]

@@ -26,7 +26,7 @@ from da_zoo.tensor_files import (
 from da_zoo.types import TrainState
 from da_zoo.whole_files import write_whole
 
-__all__ = ["FORMAT", "load", "read_spec", "save"]
+__all__ = ["FORMAT", "load", "read_spec", "save", "spec_of"]
 
 FORMAT = "da_zoo model 1"
 LARGEST_JSON = 256 * 1024 * 1024
@@ -52,7 +52,8 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
 
     Raises:
         OSError: if it cannot be written.
-        TypeError: if the method keeps something beside arrays in its state.
+        TypeError: if the method keeps something beside arrays in its state, or its spec
+            holds what JSON does not; nothing is replaced then.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +65,6 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         return [name]
 
     tree = encode_tree({part: getattr(model.state, part) for part in PARTS}, place)
-    description = folder / "model.json"
-    description.unlink(missing_ok=True)
-    write_arrays(folder / "weights.safetensors", arrays, {"format": FORMAT})
     told = {
         "format": FORMAT,
         "weights": hash_arrays(arrays),
@@ -74,7 +72,12 @@ def save(model: AdaptedModel, folder: str | Path) -> Path:
         "tree": tree,
     }
     told["content"] = digest(told)
-    write_whole(description, json.dumps(told, allow_nan=False, indent=1))
+    # As text before anything is replaced: what JSON cannot hold costs no model.
+    text = json.dumps(told, allow_nan=False, indent=1)
+    description = folder / "model.json"
+    description.unlink(missing_ok=True)
+    write_arrays(folder / "weights.safetensors", arrays, {"format": FORMAT})
+    write_whole(description, text)
     return folder
 
 
@@ -168,14 +171,28 @@ def _description(folder: Path) -> tuple[Spec, Any, str]:
             raise ValueError("its content is not what was written")
         if not isinstance(told["weights"], str):
             raise ValueError("its checksum of weights is no text")
-        return _spec(told["spec"]), told["tree"], told["weights"]
+        return spec_of(told["spec"]), told["tree"], told["weights"]
     except (KeyError, TypeError, RecursionError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged or no model of ours: {_told(error)}"
         ) from None
 
 
-def _spec(told: Any) -> Spec:
+def spec_of(told: Any) -> Spec:
+    """Checks what a description says of its model.
+
+    Args:
+        told: by JSON, a stranger's perhaps.
+
+    Raises:
+        ValueError: for other fields than a spec's, or values that none of ours has.
+
+    Example:
+        >>> spec_of({})
+        Traceback (most recent call last):
+        ...
+        ValueError: its spec has the fields []
+    """
     if set(told) != set(Spec._fields):
         raise ValueError(f"its spec has the fields {sorted(told)}")
     spec = Spec(**told)

@@ -92,11 +92,11 @@ def make_spec(
         reading={k: _plain(v) for k, v in reading.items() if v is not None},
         shape=[int(n) for n in shape],
         trained={
-            "steps": usual.steps if wishes.steps is None else wishes.steps,
-            "batch_size": usual.batch_size
-            if wishes.batch_size is None
-            else wishes.batch_size,
-            "seed": wishes.seed,
+            "steps": _plain(usual.steps if wishes.steps is None else wishes.steps),
+            "batch_size": _plain(
+                usual.batch_size if wishes.batch_size is None else wishes.batch_size
+            ),
+            "seed": _plain(wishes.seed),
             "target_labels": wishes.target_labels,
             "dtype": prepared.source.dtype.name,
             "source": [source.name, source.fingerprint, source.rows],
@@ -111,7 +111,12 @@ def make_spec(
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """As it comes back from JSON: lists, and Python's own numbers."""
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic | np.ndarray | jax.Array) and value.ndim == 0:
+        return value.item()
+    return value
 
 
 def _scaled(values: np.ndarray, prepared: Prepared) -> np.ndarray:

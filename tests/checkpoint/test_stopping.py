@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.stopping import TrainingStoppedError, stop_on_signals
 from tests.checkpoint.small import assert_same_bits, train
@@ -99,6 +100,34 @@ def test_a_signal_in_the_last_steps_is_not_lost(tmp_path):
         )
     seen = []
     train("source_only", tmp_path / "run", on_metrics=lambda *a: seen.append(a))
+    assert not seen
+
+
+def signalling_before(monkeypatch, name):
+    """A signal comes as a keeper begins to do something, the first time."""
+    real, times = getattr(Keeper, name), []
+
+    def signalled(self, *args):
+        times.append(name)
+        if len(times) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return real(self, *args)
+
+    monkeypatch.setattr(Keeper, name, signalled)
+
+
+@pytest.mark.parametrize("moment", ["finish", "best"])
+def test_a_signal_while_the_last_checkpoint_is_written_is_not_lost(
+    moment, tmp_path, monkeypatch
+):
+    options = {"folder": tmp_path / "run", "steps": 20, "best": "infomax"}
+    for _ in range(2):  # also where the call reads what is done
+        with monkeypatch.context() as patch:
+            signalling_before(patch, moment)
+            with pytest.raises(TrainingStoppedError, match="after its last step"):
+                train("source_only", **options)
+    seen = []
+    train("source_only", **options, on_metrics=lambda *a: seen.append(a))
     assert not seen
 
 

@@ -130,3 +130,33 @@ def test_memory_errors_are_not_taken_for_a_loss(monkeypatch):
         distributed.telling_losses("dann"),
     ):
         raise jax.errors.JaxRuntimeError("UNKNOWN: Connection reset by peer")
+
+
+@pytest.mark.parametrize("kind", [ConnectionError, OSError, ValueError, RuntimeError])
+def test_a_callback_s_own_connection_is_no_lost_process(kind, monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+
+    def on_metrics(*_):
+        raise kind("Connection refused by the server of metrics")
+
+    with (
+        pytest.raises(kind, match="refused") as told,
+        distributed.telling_losses("dann"),
+    ):
+        on_metrics()
+    assert told.type is kind  # a ProcessLostError is a RuntimeError too
+
+
+def test_an_error_of_xla_that_comes_as_a_plain_one_is_a_loss(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+
+    def lost(_):
+        raise ValueError("UNKNOWN: Gloo all-reduce failed")
+
+    # As if it were raised below jax.numpy: only the raiser's module counts.
+    monkeypatch.setitem(lost.__globals__, "__name__", "jax._src.array")
+    with (
+        pytest.raises(distributed.ProcessLostError),
+        distributed.telling_losses("dann"),
+    ):
+        lost(None)

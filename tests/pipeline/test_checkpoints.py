@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from da_zoo.checkpoint.keeper import Keeper
 from da_zoo.checkpoint.scoring import Scorer
 from da_zoo.cli import main
 from da_zoo.metrics_log.jsonl import read_metrics
@@ -65,6 +66,27 @@ def test_adapt_goes_on_where_it_was_ended(tmp_path):
     assert np.array_equal(one, other)
     # They are large, and a saved model needs none.
     assert not (tmp_path / "model/checkpoints").exists()
+
+
+def test_after_a_signal_no_other_method_begins(tmp_path, monkeypatch):
+    """It comes as the baseline's last checkpoint is written."""
+    source, target = sides()
+    real, begun = Keeper.finish, []
+
+    def signalled(self):
+        monkeypatch.undo()
+        signal.raise_signal(signal.SIGTERM)
+        real(self)
+
+    class Writer(Terminator):
+        def start(self, run):
+            begun.append(run["method"])
+
+    monkeypatch.setattr(Keeper, "finish", signalled)
+    options = {**OPTIONS, "steps": 20, "writers": [Writer(None)]}
+    with pytest.raises(TrainingStoppedError):
+        adapt(source, target, out=tmp_path, **options)
+    assert begun == ["source_only"]
 
 
 def test_metrics_of_before_the_end_stay(tmp_path):
