@@ -125,7 +125,7 @@ def test_a_batch_run_again_tells_who_is_done(tmp_path, monkeypatch, remote):
     class Elsewhere(Serial):
         """Rebuilds each batch from its task, as workers do."""
 
-        def run(self, jobs):
+        def run(self, jobs, asked):
             for job in jobs:
                 yield job, place.perform(job.task)
 
