@@ -43,10 +43,7 @@ def merge(out: str | Path, folders: Sequence[str | Path]) -> tuple[int, list[str
     for source in sources:
         rows, flaws = source.read()
         problems += [f"{source.folder}: {flaw}" for flaw in flaws]
-        groups: dict[str, list[Row]] = {}
-        for row in rows:
-            groups.setdefault(row["group"], []).append(row)
-        for group, own in groups.items():
+        for group, own in _by_group(rows).items():
             failed = _failed(own)
             if group in whole and (failed or not whole[group]):
                 if failed == whole[group]:
@@ -104,14 +101,18 @@ def _metrics(store: RowStore, group: str) -> Path:
 
 def _whole(store: RowStore) -> dict[str, bool]:
     """Groups that have all their rows, each with whether it failed."""
-    groups: dict[str, list[Row]] = {}
-    for row in store.read()[0]:
-        groups.setdefault(row["group"], []).append(row)
     return {
         group: _failed(own)
-        for group, own in groups.items()
+        for group, own in _by_group(store.read()[0]).items()
         if len(own) == own[0].get("group_rows", len(own))
     }
+
+
+def _by_group(rows: list[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    return groups
 
 
 def _failed(rows: list[Row]) -> bool:

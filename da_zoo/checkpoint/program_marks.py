@@ -73,9 +73,7 @@ def _refreshing(phase: Phase, state: TrainState, job: Job) -> str:
     _, streams = first_inputs(phase, job)
     counts = {name: jnp.int32(0) for name in streams}
     function = refresh_function(phase.adapter.refresh, False)
-    return (
-        _mark(function.trace(state, streams, counts)) + f", once: {phase.refresh_once}"
-    )
+    return _mark(function.trace(state, streams, counts))
 
 
 def _taking_over(phase: Phase, before: TrainState, fresh: TrainState) -> str:

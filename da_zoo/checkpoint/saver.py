@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from da_zoo.checkpoint.keeper import Position
 from da_zoo.stopping import TrainingStoppedError
 from da_zoo.training_watch import TrainingWatch
@@ -42,7 +40,7 @@ class Saver(NamedTuple):
             position,
             state,
             self.watch.history(),
-            np.asarray(self.watch.finite),
+            self.watch.finite,
             tuple(self.watch.failures),
             score,
         )
