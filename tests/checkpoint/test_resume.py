@@ -80,8 +80,6 @@ def test_state_of_every_kind_is_taken_up(method, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_taken_up(method, tmp_path):
-    if METHODS[method].predicts_unknown:
-        pytest.skip("needs an open set")
     assert_resumes(method, tmp_path, {"seeds": 2, "workers": 1})
 
 
